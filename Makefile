@@ -1,0 +1,50 @@
+# The two commands of the README are `make run` and `make test`; `make help` lists the rest.
+# Everything they need is put into .venv by `make setup`, from the lock file, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PYTHONDONTWRITEBYTECODE :=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lint types unit lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: $(STAMP) ## make .venv with the locked dependencies and the `healing` command
+
+$(STAMP): requirements.lock pyproject.toml setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "healing_pipeline needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up .venv (once, one to three minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+run: setup ## start everything: PostgreSQL, simulated upstreams, Dagster; Ctrl-C stops it
+	@exec $(BIN)/healing up
+
+test: setup lint types ## everything that CI runs: ruff, mypy, the whole suite
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: setup lint types unit ## the quick half of `make test`
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup
+	@$(BIN)/mypy
+
+unit: setup ## tests without I/O, in seconds
+	@$(BIN)/python -m pytest healing_pipeline_tests/unit
+
+lock: ## resolve the dependencies anew and write requirements.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header \
+	  --output-file requirements.lock pyproject.toml
+
+clean: ## remove .venv and the local state (.healing)
+	rm -rf $(VENV) .healing build *.egg-info

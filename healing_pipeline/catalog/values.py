@@ -1,0 +1,171 @@
+"""What is watched, as frozen values: sources with hosts, keys and quotas, and their endpoints.
+
+Nothing here reads a file or an environment variable; `catalog.load` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from healing_pipeline.healing.fidelity import DEFAULT_ACCEPTS, Fidelity
+
+
+class Upstreams(StrEnum):
+    """Where every source is looked for: the one setting that switches to the simulator."""
+
+    REAL = "real"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One host of a source: the name scenarios and routes use, and its base URL without path."""
+
+    name: str
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One key of a source's pool.
+
+    Attributes
+    ----------
+    name : str
+        ``primary``, or a spare's name; this is what is stored and shown.
+    env : str
+        The environment variable that holds the secret.
+    secret : str
+        The secret itself; never in `repr`, never stored.
+    """
+
+    name: str
+    env: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one key may do; None means unmetered.
+
+    Attributes
+    ----------
+    per_minute, per_day, per_month : int or None
+        Calls, > 0.
+    """
+
+    per_minute: int | None = None
+    per_day: int | None = None
+    per_month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A provider of data as this installation uses it.
+
+    Attributes
+    ----------
+    name : str
+        ``yahoo``, ``fred``, ...; what endpoints, scenarios and sensors call it.
+    provider : str
+        The folder under `providers` that speaks its language.
+    hosts : tuple of Host
+        In order of preference, at least one.
+    keys : tuple of ApiKey
+        In order of preference; empty for a source without keys.
+    quota : Quota
+        Per key.
+    probe_share : float
+        The part of the quota that probes may spend, 0 to 1.
+    """
+
+    name: str
+    provider: str
+    hosts: tuple[Host, ...]
+    keys: tuple[ApiKey, ...] = ()
+    quota: Quota = Quota()
+    probe_share: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Alternates:
+    """Where else an endpoint's data may come from.
+
+    Attributes
+    ----------
+    series : str or None
+        Another series of the same source (FRED): ``GS10`` for ``DGS10``; fidelity proxy.
+    etf : str or None
+        The sector's ETF (Yahoo): ``XLK`` for ``AAPL``; fidelity proxy.
+    endpoints : tuple of str
+        Ids of catalogued endpoints, usually of other sources, that carry the same data.
+    """
+
+    series: str | None = None
+    etf: str | None = None
+    endpoints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One question that is asked again and again.
+
+    Attributes
+    ----------
+    id : str
+        Unique: ``yahoo/chart-aapl-1d``: the source, a slash, a name of its own.
+    source : str
+        Name of its `Source`.
+    path : str
+        Path at the provider, without key and query: ``/v8/finance/chart/AAPL``. May hold
+        ``{today}`` and ``{today-30d}``, filled in as ISO dates when a request is built.
+    params : Mapping[str, str]
+        Query parameters without the key; the same date marks are filled in.
+    interval_s : float
+        Seconds between probes, 30 to 600.
+    deadline_s : float
+        Seconds a reader waits at most, all attempts together.
+    accepts : frozenset of Fidelity
+        Labels a reader of this endpoint takes.
+    max_age_s : float or None
+        Older data than this (now - as_of) is stale; None where the provider's calendar decides.
+    alternates : Alternates
+    owner : str or None
+        Who is told about it.
+    """
+
+    id: str
+    source: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    interval_s: float = 60.0
+    deadline_s: float = 3.0
+    accepts: frozenset[Fidelity] = DEFAULT_ACCEPTS
+    max_age_s: float | None = None
+    alternates: Alternates = Alternates()
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything that is watched.
+
+    Attributes
+    ----------
+    sources : Mapping[str, Source]
+        By name.
+    endpoints : Mapping[str, Endpoint]
+        By id; each `Endpoint.source` is a key of `sources`.
+    upstreams : Upstreams
+    """
+
+    sources: Mapping[str, Source]
+    endpoints: Mapping[str, Endpoint]
+    upstreams: Upstreams
+
+    def endpoints_of(self, source: str) -> tuple[Endpoint, ...]:
+        """The endpoints of one source, in the catalog's order."""
+        return tuple(each for each in self.endpoints.values() if each.source == source)
