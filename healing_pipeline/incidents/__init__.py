@@ -1,0 +1,1 @@
+"""Incidents: from the first bad observation to recovery. Pure rules; storage applies them."""

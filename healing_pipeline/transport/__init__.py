@@ -1,0 +1,1 @@
+"""The only sockets to the outside: the HTTP client of the data path and of probes."""

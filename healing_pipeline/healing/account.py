@@ -1,0 +1,134 @@
+"""The account of a fetch: what each attempt and the end of a request become as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from healing_pipeline.catalog.values import Endpoint
+from healing_pipeline.healing.answer import Answer, HealingFailed
+from healing_pipeline.healing.facts import AnswerFact, Attempt, Origin, SnapshotFact
+from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.memory import request_key
+from healing_pipeline.healing.strategy import Healed, NotHealed, Observation
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.response import Verdict
+from healing_pipeline.providers.provider import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One fetch, with all that does not change while it is answered.
+
+    Attributes
+    ----------
+    began : float
+        Monotonic seconds; `began_at` is the same moment as wall time.
+    """
+
+    request_id: UUID
+    endpoint: Endpoint
+    provider: Provider
+    params: Mapping[str, str] | None
+    accepts: frozenset[Fidelity]
+    origin: Origin
+    began_at: datetime
+    began: float
+    incident_id: int | None
+
+    @property
+    def key(self) -> str:
+        """What tells this question from others to the same endpoint."""
+        return request_key(self.endpoint, self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of one strategy.
+
+    Attributes
+    ----------
+    number : int
+        1 for the first attempt of the request.
+    seen : Observation or None
+        Its last upstream call; None when it made none.
+    calls : int
+        Upstream calls it made.
+    late : bool
+        Whether the deadline was over when it ended.
+    """
+
+    id: UUID
+    strategy: str
+    number: int
+    began_at: datetime
+    seconds: float
+    result: Healed | NotHealed
+    seen: Observation | None
+    calls: int
+    late: bool
+
+
+def attempt_fact(question: Question, use: Use) -> Attempt:
+    """Put one attempt on record."""
+    result, seen = use.result, use.seen
+    if isinstance(result, Healed):
+        verdict = Verdict(FailureClass.OK, result.evidence)
+    else:
+        verdict = result.verdict
+    return Attempt(
+        id=use.id,
+        request_id=question.request_id,
+        attempt_no=use.number,
+        at=use.began_at,
+        origin=question.origin,
+        source=question.endpoint.source,
+        endpoint=question.endpoint.id,
+        strategy=use.strategy,
+        host=None if seen is None else seen.request.host_name,
+        key_name=None if seen is None else seen.request.key_name,
+        failure_class=verdict.failure_class,
+        evidence=verdict.evidence,
+        healed=isinstance(result, Healed),
+        fidelity=result.fidelity if isinstance(result, Healed) else None,
+        seconds=use.seconds,
+        status=None if seen is None else seen.response.status,
+        upstream_calls=use.calls,
+        late=use.late,
+        incident_id=question.incident_id,
+    )
+
+
+def answer_fact(question: Question, end: Answer | HealingFailed, met: Verdict | None) -> AnswerFact:
+    """Put the end of a request on record; `met` is what its first attempt failed with."""
+    answered = end if isinstance(end, Answer) else None
+    return AnswerFact(
+        request_id=question.request_id,
+        at=question.began_at,
+        source=question.endpoint.source,
+        endpoint=question.endpoint.id,
+        fidelity=None if answered is None else answered.fidelity,
+        strategy=None if answered is None else answered.strategy,
+        provider=None if answered is None else answered.provider,
+        attempts=end.attempts,
+        seconds=end.seconds,
+        failure_class=None if met is None else met.failure_class,
+        failed=answered is None,
+        as_of=None if answered is None else answered.as_of,
+    )
+
+
+def snapshot_fact(question: Question, healed: Healed) -> SnapshotFact:
+    """Put good data on record, for the next time the endpoint fails."""
+    return SnapshotFact(
+        endpoint=question.endpoint.id,
+        request_key=question.key,
+        fetched_at=healed.fetched_at,
+        as_of=healed.reading.as_of,
+        provider=healed.provider,
+        reading=healed.reading,
+        body=healed.body,
+        fidelity=healed.fidelity,
+    )

@@ -1,0 +1,125 @@
+"""What the data path has to tell: facts that are appended and never overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from healing_pipeline.probing.reading import Reading
+
+
+class Origin(StrEnum):
+    """Who asked."""
+
+    READER = "reader"
+    PROBE = "probe"
+    HEAL = "heal"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One use of one strategy, the plain first call included.
+
+    Attributes
+    ----------
+    id, request_id : UUID
+    attempt_no : int
+        1 for the first.
+    at : datetime
+        Aware UTC, when it began.
+    host : str or None
+        None when nothing was sent.
+    healed : bool
+        Whether it gave the answer.
+    fidelity : str or None
+        Of the data it gave; None when it gave none.
+    seconds : float
+    upstream_calls : int
+    late : bool
+        Whether it ended after the reader's deadline.
+    """
+
+    id: UUID
+    request_id: UUID
+    attempt_no: int
+    at: datetime
+    origin: str
+    source: str
+    endpoint: str
+    strategy: str
+    host: str | None
+    key_name: str | None
+    failure_class: str
+    evidence: str
+    healed: bool
+    fidelity: str | None
+    seconds: float
+    status: int | None
+    upstream_calls: int
+    params: Mapping[str, object] = field(default_factory=dict)
+    late: bool = False
+    incident_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFact:
+    """How one reader's request ended.
+
+    Attributes
+    ----------
+    failure_class : str or None
+        What the first attempt met; None when nothing was wrong.
+    failed : bool
+        Whether the reader got no accepted answer.
+    """
+
+    request_id: UUID
+    at: datetime
+    source: str
+    endpoint: str
+    fidelity: str | None
+    strategy: str | None
+    provider: str | None
+    attempts: int
+    seconds: float
+    failure_class: str | None
+    failed: bool
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFact:
+    """The last good data of an endpoint, for the next time it fails."""
+
+    endpoint: str
+    request_key: str
+    fetched_at: datetime
+    as_of: datetime
+    provider: str
+    reading: Reading
+    body: bytes
+    fidelity: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What one probe found."""
+
+    id: UUID
+    at: datetime
+    source: str
+    endpoint: str
+    host: str
+    key_name: str | None
+    failure_class: str
+    evidence: str
+    seconds: float
+    status: int | None
+    as_of: datetime | None
+    confirms: UUID | None = None
+
+
+Fact = Attempt | AnswerFact | SnapshotFact | ProbeResult

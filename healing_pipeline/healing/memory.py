@@ -1,0 +1,96 @@
+"""What the data path remembers between requests: last good data, and the routes of incidents.
+
+Both live in the process, so that readers are served when everything else is down; what changes them
+from outside (a heal run's route, a snapshot loaded at start) is put in by the edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from healing_pipeline.catalog.values import Endpoint
+from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.strategy import Snapshot
+from healing_pipeline.probing.failure_class import FailureClass
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What an incident left behind for the next reader: the remedy that worked.
+
+    Attributes
+    ----------
+    failure_class : FailureClass
+        What the primary fails with.
+    """
+
+    endpoint: str
+    strategy: str
+    fidelity: Fidelity
+    failure_class: FailureClass
+    incident_id: int
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+class RouteTable:
+    """The active routes, by endpoint."""
+
+    def __init__(self, routes: Iterable[Route] = ()) -> None:
+        self._routes = {route.endpoint: route for route in routes}
+
+    def get(self, endpoint_id: str) -> Route | None:
+        """The route of an endpoint, if an incident left one."""
+        return self._routes.get(endpoint_id)
+
+    def put(self, route: Route) -> None:
+        """Let a route begin, in place of the endpoint's old one."""
+        self._routes[route.endpoint] = route
+
+    def withdraw(self, endpoint_id: str) -> None:
+        """Send readers back to the primary."""
+        self._routes.pop(endpoint_id, None)
+
+    def replace_all(self, routes: Iterable[Route]) -> None:
+        """Take over the table as it stands elsewhere."""
+        self._routes = {route.endpoint: route for route in routes}
+
+
+class SnapshotMemory:
+    """The newest good data of every question.
+
+    Notes
+    -----
+    Holds one snapshot per (endpoint, parameters); the catalog bounds the first, `most` the whole:
+    past it the question that was stored longest ago is forgotten.
+    """
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+
+    def get(self, endpoint_id: str, request_key: str) -> Snapshot | None:
+        """The newest good data for a question."""
+        return self._snapshots.get((endpoint_id, request_key))
+
+    def put(self, endpoint_id: str, request_key: str, snapshot: Snapshot) -> None:
+        """Keep `snapshot`, unless a newer one is there."""
+        key = (endpoint_id, request_key)
+        known = self._snapshots.pop(key, None)
+        if known is not None and known.fetched_at > snapshot.fetched_at:
+            snapshot = known
+        self._snapshots[key] = snapshot
+        if len(self._snapshots) > self._most:
+            self._snapshots.pop(next(iter(self._snapshots)))
+
+    def __len__(self) -> int:
+        return len(self._snapshots)
+
+
+def request_key(endpoint: Endpoint, params: Mapping[str, str] | None) -> str:
+    """One text per question to an endpoint; empty for the endpoint's own parameters."""
+    asked = {**endpoint.params, **(params or {})}
+    if asked == dict(endpoint.params):
+        return ""
+    return urlencode(sorted(asked.items()))

@@ -1,0 +1,94 @@
+"""Whether numbers may be believed: the last gate before a reader, after the provider's own rules.
+
+A body can be well formed, classified as good, and still be wrong: old, going backwards, or
+impossible beside what the same endpoint said minutes ago.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from healing_pipeline.catalog.values import Endpoint
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.reading import Reading
+from healing_pipeline.probing.response import Verdict
+
+# A market does not do this between two looks minutes apart; a mangled body does.
+IMPOSSIBLE_RATIO = 3.0
+
+# Servers behind one name disagree by seconds about the newest number.
+BACKWARDS_TOLERANCE = timedelta(minutes=2)
+
+# The date of an exchange east of us is ahead of ours; more than this is not of this world. Only for
+# prices: projections among economic series speak of years to come.
+FUTURE_TOLERANCE = timedelta(hours=15)
+
+BOUNDED_FIELDS = frozenset({"open", "high", "low", "close", "price"})
+PRICE_FIELDS = BOUNDED_FIELDS | {"volume"}
+
+
+def judge(
+    reading: Reading, endpoint: Endpoint, last: Reading | None, now: datetime
+) -> Verdict | None:
+    """Find fault with a reading.
+
+    Parameters
+    ----------
+    reading : Reading
+        What the body says.
+    endpoint : Endpoint
+        Gives `max_age_s`.
+    last : Reading or None
+        The last good reading of the same question.
+    now : datetime
+        Aware UTC.
+
+    Returns
+    -------
+    Verdict or None
+        None when there is nothing to object to.
+
+    Notes
+    -----
+    Numbers that are frozen under fresh time stamps pass this gate: they differ in nothing from a
+    market that did not move.
+    """
+    age = now - reading.as_of
+    if age < -FUTURE_TOLERANCE and reading.points[-1].field in PRICE_FIELDS:
+        return Verdict(
+            FailureClass.INVALID_DATA,
+            f"the newest number is dated {reading.as_of:%Y-%m-%d %H:%M} UTC, in the future",
+        )
+    if endpoint.max_age_s is not None and age.total_seconds() > endpoint.max_age_s:
+        return Verdict(
+            FailureClass.STALE_DATA,
+            f"the newest number is {age.total_seconds():.0f} s old, "
+            f"over the endpoint's {endpoint.max_age_s:.0f} s",
+        )
+    if last is None or last.instrument != reading.instrument:
+        return None
+    if reading.as_of < last.as_of - BACKWARDS_TOLERANCE:
+        return Verdict(
+            FailureClass.STALE_DATA,
+            f"the newest number is of {reading.as_of:%Y-%m-%d %H:%M} UTC, "
+            f"yet one of {last.as_of:%Y-%m-%d %H:%M} was served before",
+        )
+    return _impossible(reading, last)
+
+
+def _impossible(reading: Reading, last: Reading) -> Verdict | None:
+    if reading.interval != last.interval:
+        return None
+    before = {point.field: point.value for point in last.points if point.field in BOUNDED_FIELDS}
+    after = {point.field: point.value for point in reading.points if point.field in BOUNDED_FIELDS}
+    for field, old in before.items():
+        new = after.get(field)
+        if new is None or old <= 0:
+            continue
+        ratio = new / old
+        if not 1 / IMPOSSIBLE_RATIO <= ratio <= IMPOSSIBLE_RATIO:
+            return Verdict(
+                FailureClass.INVALID_DATA,
+                f"{field} of {reading.instrument} went from {old:g} to {new:g} between two looks",
+            )
+    return None

@@ -1,0 +1,182 @@
+"""What an observation of an endpoint means for its incident. Pure: the caller acts on the answer.
+
+An observation is a probe or what a reader's request met. A failure that may be a single blip is
+looked at twice before an incident begins, and so is a recovery before it ends; the second look
+follows at once, so that neither waits for the next probe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from healing_pipeline.incidents.lifecycle import ASKS_HEAL, FIRST_STATE, Signal, State, next_state
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.response import Verdict
+
+# A second question answers whether these last; asking again about the others only costs quota.
+MAY_BE_A_BLIP = frozenset(
+    {
+        FailureClass.TIMEOUT,
+        FailureClass.SLOW,
+        FailureClass.NETWORK_ERROR,
+        FailureClass.SERVER_ERROR,
+        FailureClass.INVALID_DATA,
+        FailureClass.EMPTY,
+    }
+)
+
+# A heal run that has said nothing for this long is dead: four deadlines of a heal run.
+HEAL_LOST_AFTER = timedelta(seconds=60)
+
+# An incident that nothing healed is tried again after this; the world may have changed.
+TRY_AGAIN_AFTER = timedelta(seconds=60)
+
+
+class Severity(StrEnum):
+    """How bad an incident is for readers, least first."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIncident:
+    """The open incident of an endpoint, as far as detection needs it.
+
+    Attributes
+    ----------
+    id : int
+    state : State
+        Never `State.RESOLVED`.
+    since : datetime
+        When it came into that state.
+    """
+
+    id: int
+    state: State
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Ask once more, now, before believing it."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin an incident."""
+
+    state: State
+    signal: Signal
+    severity: Severity
+    asks_heal: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Move the open incident on."""
+
+    incident_id: int
+    from_state: State
+    to_state: State
+    signal: Signal
+    asks_heal: bool
+    note: str
+
+    @property
+    def withdraws_route(self) -> bool:
+        """Whether readers go back to the primary with this move."""
+        return self.to_state is State.RESOLVED
+
+
+Step = LookAgain | Begin | Move
+
+
+def severity_of(failure_class: FailureClass) -> Severity:
+    """The severity an incident starts with, before anything is known of its healing."""
+    if failure_class.is_callers_fault:
+        return Severity.INFO
+    if failure_class in {FailureClass.SLOW, FailureClass.STALE_DATA, FailureClass.RATE_LIMIT}:
+        return Severity.WARNING
+    return Severity.ERROR
+
+
+def step_for(
+    verdict: Verdict,
+    incident: KnownIncident | None,
+    *,
+    second_look: bool,
+    now: datetime,
+) -> Step | None:
+    """What to do about one observation.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        What the observation found.
+    incident : KnownIncident or None
+        The endpoint's open incident.
+    second_look : bool
+        Whether the observation before this one, moments ago, said the same.
+    now : datetime
+        Aware UTC.
+
+    Returns
+    -------
+    LookAgain, Begin, Move or None
+        None when there is nothing to do.
+    """
+    failure = verdict.failure_class
+    if incident is None:
+        return _without_incident(failure, verdict.evidence, second_look)
+    if not failure.is_failure:
+        if not second_look:
+            return LookAgain("a recovery counts when seen twice")
+        return _move(incident, Signal.RECOVERED, "the primary answers with good data again")
+    return overdue(incident, now)
+
+
+def _without_incident(failure: FailureClass, evidence: str, second_look: bool) -> Step | None:
+    if not failure.is_failure:
+        return None
+    if failure in MAY_BE_A_BLIP and not second_look:
+        return LookAgain(f"{failure} may be a single blip")
+    return Begin(
+        state=FIRST_STATE,
+        signal=Signal.CONFIRMED,
+        severity=severity_of(failure),
+        asks_heal=failure.is_healable,
+        note=evidence,
+    )
+
+
+def overdue(incident: KnownIncident, now: datetime) -> Move | None:
+    """The move that time alone asks for: a lost heal run, or another try after a failed one."""
+    waited = now - incident.since
+    if incident.state is State.HEALING and waited > HEAL_LOST_AFTER:
+        return _move(
+            incident,
+            Signal.HEAL_LOST,
+            f"no word of the heal run for {waited.total_seconds():.0f} s",
+        )
+    if incident.state is State.ESCALATED and waited > TRY_AGAIN_AFTER:
+        return _move(incident, Signal.TRIED_AGAIN, "still failing; trying again")
+    return None
+
+
+def _move(incident: KnownIncident, signal: Signal, note: str) -> Move:
+    return Move(
+        incident_id=incident.id,
+        from_state=incident.state,
+        to_state=next_state(incident.state, signal),
+        signal=signal,
+        asks_heal=signal in ASKS_HEAL,
+        note=note,
+    )
