@@ -1,0 +1,147 @@
+"""The configuration a newcomer starts with: five sources, over fifty endpoints, every setting told.
+
+Its upstreams are simulated, because a newcomer has no keys and `make run` has to work at once. What
+it watches is in `default_endpoints`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from healing_pipeline.catalog.default_endpoints import endpoint_lines
+from healing_pipeline.errors import ConfigurationError
+
+HEAD = """\
+# What healing_pipeline watches. Written by `healing init`; yours to change from here on.
+# `healing check` lists every mistake with its line and its cure.
+
+# simulated: every source is played by the built-in simulator; no keys, no network.
+# real:      ask the providers below; export the keys first (FRED_API_KEY=..., see `keys`).
+# The environment variable HEALING_UPSTREAMS overrides this line.
+upstreams: simulated
+
+# The simulated hosts listen on this port and the ones after it.
+simulator: {port: 8900}
+
+# true lets a source be in a private network (localhost, 10.0.0.0/8, ...). Leave it false unless
+# you run such a source: it keeps a pasted address from reaching into your own network.
+allow_private_hosts: false
+
+# A source is a provider of data as you use it.
+#   provider     who speaks its language; its own name when left out
+#   hosts        name: base URL, in order of preference
+#   keys         name: {env: VARIABLE}, in order of preference. The secret is in that environment
+#                variable and never in this file. The first key is needed, spares are used if set.
+#   quota        calls one key may make: per_minute, per_day, per_month; left out is unmetered
+#   probe_share  the part of the quota that probes may spend, 0 to 1 (0.2); readers have the rest
+sources:
+  yahoo:
+    provider: yahoo
+    hosts:
+      query1: https://query1.finance.yahoo.com
+      query2: https://query2.finance.yahoo.com
+    # Yahoo publishes no limit, and blocks for hours who asks too fast: this one is a courtesy.
+    quota: {per_minute: 60}
+    probe_share: 0.5
+
+  fred:
+    provider: fred
+    hosts:
+      api: https://api.stlouisfed.org
+    keys:
+      primary: {env: FRED_API_KEY}
+      spare: {env: FRED_API_KEY_SPARE}
+    quota: {per_minute: 120}
+    probe_share: 0.2
+
+  polygon:
+    provider: polygon
+    hosts:
+      polygon: https://api.polygon.io
+      massive: https://api.massive.com
+    keys:
+      primary: {env: POLYGON_API_KEY}
+      spare: {env: POLYGON_API_KEY_SPARE}
+    quota: {per_minute: 5}
+    probe_share: 0.2
+
+  alpha_vantage:
+    provider: alpha_vantage
+    hosts:
+      www: https://www.alphavantage.co
+    keys:
+      primary: {env: ALPHA_VANTAGE_API_KEY}
+      spare: {env: ALPHA_VANTAGE_API_KEY_SPARE}
+    quota: {per_minute: 5, per_day: 25}
+    probe_share: 0.2
+
+  exchange_rate:
+    provider: exchange_rate
+    hosts:
+      v6: https://v6.exchangerate-api.com
+      open: https://open.er-api.com
+    keys:
+      primary: {env: EXCHANGE_RATE_API_KEY}
+      spare: {env: EXCHANGE_RATE_API_KEY_SPARE}
+    quota: {per_month: 1500}
+    probe_share: 0.2
+
+# An endpoint is one question that is asked again and again. Its id is source/name.
+#   path         the path at the provider, without key and query
+#   params       the query, without key; path and params may hold "{today}" and "{today-30d}"
+#   interval_s   seconds between probes, 30 to 600 (60); fewer where probe_share is used up
+#   deadline_s   seconds a reader waits at most, all attempts together, 0.1 to 30 (3)
+#   accepts      answers a reader takes: exact, stale, coarser, proxy ([exact, stale, coarser])
+#   max_age_s    older data than this is stale; when left out, the provider's calendar decides
+#   alternates   where else the data may come from:
+#                  series     another series of the same source, a proxy (FRED)
+#                  etf        the sector's ETF, a proxy (Yahoo)
+#                  endpoints  ids below that carry the same data
+#   owner        who is told about it
+# A proxy is another instrument, and always labelled as one. Where one is named below it is accepted
+# as well: take `proxy` out of `accepts` and only a request that asks for it gets it.
+endpoints:
+"""
+
+
+def default_config_text() -> str:
+    """The complete default configuration, as `healing init` writes it."""
+    return HEAD + "\n".join(endpoint_lines()) + "\n"
+
+
+def write_default(path: Path, *, force: bool = False) -> None:
+    """Write the default configuration to `path`, all of it or nothing; make its folder.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is a file already and `force` is not set, or `path` cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigurationError(
+            "This is a folder.", "Name a file in it: `healing_config.yaml`.", path=path
+        )
+    if not force and path.exists():
+        raise ConfigurationError(
+            "There is a configuration already.",
+            "Keep it, name another path, or run `healing init --force` to overwrite it.",
+            path=path,
+        )
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(default_config_text())
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The configuration cannot be written: {error.strerror}.",
+            "Name a folder that this user may write to.",
+            path=path,
+        ) from error

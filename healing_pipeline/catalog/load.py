@@ -1,0 +1,98 @@
+"""A configuration file to a `Catalog`, or to the list of all that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from healing_pipeline.catalog.document import Table, parse
+from healing_pipeline.catalog.endpoints import read_endpoints
+from healing_pipeline.catalog.problems import Findings, Problem
+from healing_pipeline.catalog.reading import raise_first, read_text
+from healing_pipeline.catalog.settings import UPSTREAMS_VARIABLE, open_root, read_settings
+from healing_pipeline.catalog.sources import Surroundings, read_sources
+from healing_pipeline.catalog.values import Catalog, Upstreams
+from healing_pipeline.errors import ConfigurationError
+
+
+def check(
+    text: str,
+    *,
+    path: Path,
+    environ: Mapping[str, str],
+    providers: Collection[str],
+    simulated_hosts: Mapping[tuple[str, str], str] | None = None,
+    simulated_keys: Mapping[tuple[str, str], str] | None = None,
+) -> list[Problem]:
+    """All problems of a configuration's text, in the order of the file; empty when it is fine.
+
+    Parameters
+    ----------
+    text : str
+        The YAML document. Any text at all: nothing is raised.
+    path : Path
+        Where it stands; used in messages only.
+    environ : Mapping[str, str]
+        The environment variables, which hold the secrets and may override `upstreams`.
+    providers : collection of str
+        Names of the providers there is code for.
+    simulated_hosts : Mapping[tuple[str, str], str], optional
+        The simulator's URL by (source, host). None: simulated addresses are not judged.
+    simulated_keys : Mapping[tuple[str, str], str], optional
+        The simulator's secret by (source, key name). None: simulated keys are not judged.
+    """
+    surroundings = Surroundings(environ, providers, simulated_hosts, simulated_keys)
+    return _read(text, path, surroundings)[1]
+
+
+def load(
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    providers: Collection[str],
+    simulated_hosts: Mapping[tuple[str, str], str] | None = None,
+    simulated_keys: Mapping[tuple[str, str], str] | None = None,
+) -> Catalog:
+    """Read the catalog at `path`; parameters are those of `check`.
+
+    When `upstreams` is simulated, `simulated_hosts` and `simulated_keys` take the place of the
+    sources' own base URLs and secrets, so that nothing can reach a real provider.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such file, or anything in it is an error: the first, with its line and
+        cure, and how many more there are. Warnings do not stop; `check` lists them.
+    """
+    surroundings = Surroundings(environ, providers, simulated_hosts, simulated_keys)
+    catalog, problems = _read(read_text(path), path, surroundings)
+    raise_first(path, problems)
+    assert catalog is not None, "a document without errors has a catalog"
+    if catalog.upstreams is Upstreams.SIMULATED and None in (simulated_hosts, simulated_keys):
+        raise ConfigurationError(
+            "Upstreams are simulated, and the simulator's addresses and keys were not given.",
+            "Pass simulated_hosts and simulated_keys to load(), or set `upstreams: real`"
+            f" (here, or with {UPSTREAMS_VARIABLE}=real).",
+            path=path,
+        )
+    return catalog
+
+
+def _read(
+    text: str, path: Path, surroundings: Surroundings
+) -> tuple[Catalog | None, list[Problem]]:
+    findings = Findings()
+    root = open_root(parse(text, findings), path, findings)
+    if root is None:
+        return None, findings.in_order()
+    settings = read_settings(root, surroundings.environ, findings)
+    sources, endpoints = root.node("sources"), root.node("endpoints")
+    by_name = {}
+    if sources is not None:
+        by_name = read_sources(sources, settings, surroundings, findings)
+    # an endpoint of a source that has mistakes of its own is not also an orphan
+    named = {key.text for key, _ in sources.entries} if isinstance(sources, Table) else set()
+    by_id = {} if endpoints is None else read_endpoints(endpoints, named, findings)
+    catalog = Catalog(MappingProxyType(by_name), MappingProxyType(by_id), settings.upstreams)
+    return catalog, findings.in_order()

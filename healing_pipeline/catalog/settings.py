@@ -1,0 +1,130 @@
+"""The settings above the sources: real or simulated upstreams, the simulator's port, the guard.
+
+They can be read alone, because the simulator's addresses depend on them and `load` needs those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from healing_pipeline.catalog.document import Node, Scalar, Table, parse
+from healing_pipeline.catalog.fields import Fields
+from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
+from healing_pipeline.catalog.reading import raise_first, read_text
+from healing_pipeline.catalog.values import Upstreams
+
+UPSTREAMS_VARIABLE = "HEALING_UPSTREAMS"
+DEFAULT_SIMULATOR_PORT = 8900
+REQUIRED = ("upstreams", "sources", "endpoints")
+OPTIONAL = ("simulator", "allow_private_hosts")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything but the sources and endpoints.
+
+    Attributes
+    ----------
+    upstreams : Upstreams
+        The environment's word before the file's.
+    simulator_port : int
+        First port of the simulated hosts.
+    allow_private_hosts : bool
+        Whether a host may be in a private network.
+    """
+
+    upstreams: Upstreams = Upstreams.SIMULATED
+    simulator_port: int = DEFAULT_SIMULATOR_PORT
+    allow_private_hosts: bool = False
+
+
+def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
+    """Read the settings of the configuration at `path`, whatever its sources hold.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file cannot be read as YAML, or one of the settings is wrong.
+    """
+    findings = Findings()
+    document = parse(read_text(path), findings)
+    settings_keys = {"upstreams", *OPTIONAL}
+    if isinstance(document, Table):
+        own = tuple(entry for entry in document.entries if entry[0].text in settings_keys)
+        document = Table(document.line, own)
+    root = open_root(document, path, findings, required=("upstreams",))
+    settings = read_settings(root, environ, findings) if root else Settings()
+    raise_first(path, findings.in_order())
+    return settings
+
+
+def open_root(
+    document: Node | None,
+    path: Path,
+    findings: Findings,
+    required: tuple[str, ...] = REQUIRED,
+) -> Fields | None:
+    """The top level's fields; None, with a problem, when there is no mapping."""
+    if not isinstance(document, Table):
+        if not findings.in_order():
+            is_empty = document is None or (isinstance(document, Scalar) and document.is_null)
+            what = "is empty" if is_empty else "is not a mapping"
+            findings.error(
+                1,
+                f"The configuration {shown(path.name)} {what}.",
+                f"It needs the keys {listed(REQUIRED)}; `healing init` writes a complete one.",
+            )
+        return None
+    return Fields(
+        document,
+        what="the configuration",
+        line=1,
+        required=required,
+        optional=OPTIONAL,
+        findings=findings,
+    )
+
+
+def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) -> Settings:
+    """The settings among the top level's fields; what is wrong falls back to its default."""
+    port = None
+    simulator = root.node("simulator")
+    if simulator is not None:
+        port = Fields(
+            simulator,
+            what="`simulator`",
+            line=simulator.line,
+            required=("port",),
+            optional=(),
+            findings=findings,
+        ).whole("port", 1024, 65000)
+    return Settings(
+        upstreams=_upstreams(root, environ, findings),
+        simulator_port=DEFAULT_SIMULATOR_PORT if port is None else port,
+        allow_private_hosts=root.flag("allow_private_hosts") or False,
+    )
+
+
+def _upstreams(root: Fields, environ: Mapping[str, str], findings: Findings) -> Upstreams:
+    names = [each.value for each in Upstreams]
+    written = root.text("upstreams")
+    line = 1 if written is None else written.line
+    chosen = None if written is None else written.text
+    if chosen is not None and chosen not in names:
+        findings.error(
+            line,
+            f"`upstreams` is {shown(chosen)}.",
+            f"{did_you_mean(chosen, names)}Write `real` or `simulated`.",
+        )
+        chosen = None
+    from_environment = environ.get(UPSTREAMS_VARIABLE, "").strip()
+    if from_environment and from_environment not in names:
+        findings.error(
+            line,
+            f"The environment variable {UPSTREAMS_VARIABLE} is {shown(from_environment)}.",
+            f"Set it to `real` or `simulated`, or `unset {UPSTREAMS_VARIABLE}`.",
+        )
+        from_environment = ""
+    return Upstreams(from_environment or chosen or Upstreams.SIMULATED)
