@@ -1,0 +1,1 @@
+"""The language of Alpha Vantage: requests, verdicts, readings."""

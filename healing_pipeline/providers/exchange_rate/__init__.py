@@ -1,0 +1,1 @@
+"""The language of ExchangeRate-API and its siblings: requests, verdicts, readings."""

@@ -1,0 +1,71 @@
+"""Which providers there are: ours, and those that other packages announce.
+
+A package of a user's own adds one by an entry point in the group ``healing_pipeline.providers``,
+whose value is a `Provider` or a class that makes one without arguments::
+
+    [project.entry-points."healing_pipeline.providers"]
+    acme = "acme_healing:Acme"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import cast
+
+from healing_pipeline.errors import ConfigurationError
+from healing_pipeline.providers.alpha_vantage.provider import AlphaVantage
+from healing_pipeline.providers.exchange_rate.provider import ExchangeRate
+from healing_pipeline.providers.fred.provider import Fred
+from healing_pipeline.providers.polygon.provider import Polygon
+from healing_pipeline.providers.provider import Provider
+from healing_pipeline.providers.yahoo.provider import Yahoo
+
+GROUP = "healing_pipeline.providers"
+
+_BUILT_IN: tuple[Provider, ...] = (Yahoo(), Fred(), Polygon(), AlphaVantage(), ExchangeRate())
+
+PROVIDERS: Mapping[str, Provider] = MappingProxyType({each.name: each for each in _BUILT_IN})
+
+_METHODS = ("request", "classify", "read", "smaller")
+_loaded: dict[str, Provider] = {}
+
+
+def provider_named(name: str) -> Provider:
+    """The provider `name`: one of ours, else one that an installed package announces.
+
+    Raises
+    ------
+    ConfigurationError
+        When nobody offers it, or when the package that does cannot be used.
+    """
+    if name in PROVIDERS:
+        return PROVIDERS[name]
+    if name not in _loaded:
+        announced = {each.name: each for each in entry_points(group=GROUP)}
+        if name not in announced:
+            known = ", ".join(sorted({*PROVIDERS, *announced}))
+            raise ConfigurationError(
+                f"Unknown provider {name!r}.",
+                f"Use one of {known}, or install a package with an entry point {name!r} in the "
+                f"group {GROUP!r}.",
+            )
+        _loaded[name] = _load(announced[name])
+    return _loaded[name]
+
+
+def _load(entry: EntryPoint) -> Provider:
+    cure = f"Mend or uninstall the package that announces it ({entry.value})."
+    try:
+        found = entry.load()
+        provider = found() if isinstance(found, type) else found
+    except Exception as exc:  # anything can go wrong in a stranger's import
+        raise ConfigurationError(
+            f"The provider {entry.name!r} cannot be loaded: {type(exc).__name__}: {exc}.", cure
+        ) from exc
+    lacking = [each for each in _METHODS if not callable(getattr(provider, each, None))]
+    if lacking or getattr(provider, "name", None) != entry.name:
+        wrong = f"has no {lacking[0]}()" if lacking else "goes by another name than its entry point"
+        raise ConfigurationError(f"The provider {entry.name!r} {wrong}.", cure)
+    return cast(Provider, provider)

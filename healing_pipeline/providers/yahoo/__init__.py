@@ -1,0 +1,1 @@
+"""The language of Yahoo Finance: requests, verdicts, readings."""
