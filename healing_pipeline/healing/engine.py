@@ -24,7 +24,7 @@ from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed, Tried
 from healing_pipeline.healing.facts import Fact, Origin
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.memory import Route, RouteTable, SnapshotMemory
-from healing_pipeline.healing.plan import make_plan
+from healing_pipeline.healing.plan import Plan, make_plan
 from healing_pipeline.healing.strategies import STRATEGIES
 from healing_pipeline.healing.strategy import (
     Healed,
@@ -169,6 +169,16 @@ class HealingEngine:
             healed = _healed(seen, question, self._clock.now())
             self._remember(question, healed)
         return seen
+
+    def plan_for(self, endpoint_id: str, failure: Verdict) -> Plan:
+        """What would be tried for an endpoint that fails like this, and why; sends nothing."""
+        question = self._question(endpoint_id, None, None, Origin.HEAL, None)
+        asking = self._asking(question, question.endpoint.deadline_s)
+        return make_plan(self._situation(question, asking, failure), self._strategies)
+
+    def last_good(self, endpoint_id: str) -> Snapshot | None:
+        """The newest good data of an endpoint, as its own parameters ask for it."""
+        return self._snapshots.get(endpoint_id, "")
 
     def _question(
         self,

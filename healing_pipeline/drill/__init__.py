@@ -1,0 +1,1 @@
+"""Drills: faults by script, readers by schedule, and a score on data whose truth is known."""

@@ -1,0 +1,1 @@
+"""The whole stack on one machine: PostgreSQL, simulated upstreams, Dagster; started and stopped."""
