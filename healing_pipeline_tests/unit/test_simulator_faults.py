@@ -80,6 +80,25 @@ def test_a_repeating_fault_is_on_in_every_round(at_s, for_s, now_s):
     assert began_s is None or began_s <= now_s < began_s + for_s
 
 
+@given(st.lists(kinds, min_size=1, max_size=6), requests, st.data())
+def test_of_faults_that_all_match_the_last_of_the_file_wins(found, asked, data):
+    plan = tuple(
+        Fault(index, data.draw(st.floats(0, 5)), 10.0, Match(source=asked.source), kind)
+        for index, kind in enumerate(found)
+    )
+    assert FaultPlan(1, plan).active(asked, 6.0, {}) == plan[-1]
+
+
+def test_where_a_later_share_leaves_a_request_alone_the_earlier_fault_has_it():
+    plan = (
+        Fault(0, 0.0, 9.0, Match(), FaultKind.TIMEOUT),
+        Fault(1, 0.0, 9.0, Match(share=0.5), FaultKind.RATE_LIMIT),
+    )
+    asked = Asked("yahoo", "query1")
+    met = {FaultPlan(1, plan).active(asked, 1.0, {0: n, 1: n}).kind for n in range(40)}
+    assert met == {FaultKind.TIMEOUT, FaultKind.RATE_LIMIT}
+
+
 def test_a_fault_begins_on_its_second_and_is_over_at_its_end():
     fault = Fault(0, 5.0, 2.0, Match(), FaultKind.DOWN)
     on = [fault.began_at_s(at_s) is not None for at_s in (4.99, 5.0, 6.99, 7.0)]

@@ -65,6 +65,15 @@ def test_a_live_bar_closes_at_the_price_of_now(seed, symbol, now_s, length_s):
     assert bar.open == market.price_s(symbol, bar.start_s)
 
 
+@given(seeds, symbols, seconds, lengths)
+def test_a_finished_bar_is_what_it_was_in_its_last_second(seed, symbol, at_s, length_s):
+    market, start_s = Market(seed), at_s - at_s % length_s
+    last, later = (
+        market.bar(symbol, start_s, length_s, start_s + length_s + n) for n in (-1, 100_000)
+    )
+    assert last == later
+
+
 @given(seeds, symbols, seconds, lengths, st.integers(0, DAY_S))
 def test_a_live_bar_never_loses_its_high_low_or_volume(seed, symbol, now_s, length_s, more_s):
     market, start_s = Market(seed), now_s - now_s % length_s
