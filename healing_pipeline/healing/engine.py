@@ -176,6 +176,12 @@ class HealingEngine:
         asking = self._asking(question, question.endpoint.deadline_s)
         return make_plan(self._situation(question, asking, failure), self._strategies)
 
+    def provider_of(self, endpoint_id: str) -> Provider:
+        """Whoever speaks for an endpoint of the catalog."""
+        return self._providers[
+            self._catalog.sources[self._catalog.endpoints[endpoint_id].source].provider
+        ]
+
     def last_good(self, endpoint_id: str) -> Snapshot | None:
         """The newest good data of an endpoint, as its own parameters ask for it."""
         return self._snapshots.get(endpoint_id, "")

@@ -30,6 +30,9 @@ MAY_BE_A_BLIP = frozenset(
 # A heal run that has said nothing for this long is dead: four deadlines of a heal run.
 HEAL_LOST_AFTER = timedelta(seconds=60)
 
+# A heal run that was asked for and has not begun after this never will: a launch that failed.
+UNTAKEN_AFTER = timedelta(seconds=60)
+
 # An incident that nothing healed is tried again after this; the world may have changed.
 TRY_AGAIN_AFTER = timedelta(seconds=60)
 
@@ -160,6 +163,8 @@ def _without_incident(failure: FailureClass, evidence: str, second_look: bool) -
 def overdue(incident: KnownIncident, now: datetime) -> Move | None:
     """The move that time alone asks for: a lost heal run, or another try after a failed one."""
     waited = now - incident.since
+    if incident.state is State.OPEN and waited > UNTAKEN_AFTER:
+        return _move(incident, Signal.TRIED_AGAIN, "no heal run has taken it; asking again")
     if incident.state is State.HEALING and waited > HEAL_LOST_AFTER:
         return _move(
             incident,

@@ -36,6 +36,8 @@ class Signal(StrEnum):
 TRANSITIONS: dict[State, dict[Signal, State]] = {
     State.OPEN: {
         Signal.HEAL_STARTED: State.HEALING,
+        # The run that was asked for never took it: ask with a new event.
+        Signal.TRIED_AGAIN: State.OPEN,
         Signal.RECOVERED: State.RESOLVED,
     },
     State.HEALING: {

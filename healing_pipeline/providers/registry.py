@@ -69,3 +69,8 @@ def _load(entry: EntryPoint) -> Provider:
         wrong = f"has no {lacking[0]}()" if lacking else "goes by another name than its entry point"
         raise ConfigurationError(f"The provider {entry.name!r} {wrong}.", cure)
     return cast(Provider, provider)
+
+
+def provider_names() -> frozenset[str]:
+    """Names of all providers there is code for, announced ones included."""
+    return frozenset({*PROVIDERS, *(each.name for each in entry_points(group=GROUP))})

@@ -1,0 +1,1 @@
+"""Reports on health: their columns, their totals, their picture. Pure."""

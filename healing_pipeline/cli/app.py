@@ -1,0 +1,173 @@
+"""The commands and their options; what a command does stands in a module of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from healing_pipeline import __version__
+from healing_pipeline.errors import HealingPipelineError
+
+app = typer.Typer(
+    name="healing",
+    help="Watch third-party data endpoints, heal their failures, report on their health.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_CONFIG = Path("config/healing_config.yaml")
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="HEALING_CONFIG", help="The configuration file."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"healing_pipeline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001 (handled by its callback)
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Watch third-party data endpoints, heal their failures, report on their health."""
+
+
+@app.command()
+def init(
+    config: Config = DEFAULT_CONFIG,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a configuration: the five sources and over 50 endpoints, on simulated upstreams."""
+    from healing_pipeline.cli import config as command
+
+    command.init(config, force=force)
+
+
+@app.command()
+def check(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """Check the configuration: every mistake with its line and its cure."""
+    from healing_pipeline.cli import config as command
+
+    raise typer.Exit(command.check(config, as_json=as_json))
+
+
+@app.command()
+def up(
+    config: Config = DEFAULT_CONFIG,
+    port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
+    scenario: Annotated[
+        str, typer.Option(help="Faults of the simulated upstreams, repeated: a name or a file.")
+    ] = "first_light",
+    seed: Annotated[int, typer.Option(help="Seed of the simulated market and faults.")] = 1,
+) -> None:
+    """Start everything and tell what happens; Ctrl-C stops it."""
+    from healing_pipeline.cli import up as command
+
+    raise typer.Exit(command.up(config, port=port, scenario=scenario, seed=seed))
+
+
+@app.command()
+def probe(
+    endpoint: Annotated[
+        list[str] | None, typer.Argument(help="Endpoints or sources; all when none is named.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Ask endpoints once, heal nothing, and say what is wrong with which."""
+    from healing_pipeline.cli import probe as command
+
+    raise typer.Exit(command.probe(config, endpoint or [], as_json=as_json))
+
+
+@app.command()
+def fetch(
+    endpoint: Annotated[str, typer.Argument(help="An endpoint of the configuration.")],
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", help="NAME=VALUE, laid over its own.")
+    ] = None,
+    deadline: Annotated[
+        float | None, typer.Option(help="Seconds to wait at most, instead of the endpoint's.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+    body: Annotated[bool, typer.Option("--body", help="Print the provider's body only.")] = False,
+) -> None:
+    """Read one endpoint as a reader does: healed inside its deadline, honestly labelled."""
+    from healing_pipeline.cli import fetch as command
+
+    raise typer.Exit(
+        command.fetch(
+            config, endpoint, param or [], deadline_s=deadline, as_json=as_json, body=body
+        )
+    )
+
+
+@app.command()
+def classify(
+    index: Annotated[Path, typer.Argument(help="A file of recorded responses, a JSON line each.")],
+) -> None:
+    """Say what is wrong with recorded responses: a JSON line each."""
+    from healing_pipeline.cli import classify as command
+
+    raise typer.Exit(command.classify(index))
+
+
+@app.command()
+def drill(
+    scenario: Annotated[
+        str, typer.Option(help="A scenario's name, a .yaml file, or `all`.")
+    ] = "first_light",
+    seed: Annotated[int, typer.Option(help="Decides faults, market and readers.")] = 1,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds, instead of the scenario's.")
+    ] = None,
+    stack: Annotated[
+        bool, typer.Option("--stack", help="Heal through Dagster's daemon and runs.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Break simulated upstreams by script and score what readers got against the truth."""
+    from healing_pipeline.cli import drill as command
+
+    raise typer.Exit(
+        command.drill(scenario, seed=seed, duration_s=duration, stack=stack, as_json=as_json)
+    )
+
+
+@app.command()
+def report(
+    config: Config = DEFAULT_CONFIG,
+    hours: Annotated[float, typer.Option(help="How far back to look.")] = 24.0,
+    as_json: Json = False,
+) -> None:
+    """Show the health of every endpoint, and what was healed how."""
+    from healing_pipeline.cli import report as command
+
+    raise typer.Exit(command.report(config, hours=hours, as_json=as_json))
+
+
+def main() -> None:
+    """Run a command; a fault of ours is one line that names the cure, and an exit code of 1."""
+    try:
+        app()
+    except HealingPipelineError as exc:
+        print(f"healing: {exc}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

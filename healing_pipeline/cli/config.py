@@ -1,0 +1,57 @@
+"""`healing init` and `healing check`: write a configuration, and find what is wrong with one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from healing_pipeline.catalog.default import write_default
+from healing_pipeline.catalog.load import check as find_problems
+from healing_pipeline.catalog.reading import read_text
+from healing_pipeline.cli.console import err, out, print_json
+from healing_pipeline.installation import load_catalog, simulated
+from healing_pipeline.providers.registry import provider_names
+
+
+def init(config: Path, *, force: bool) -> None:
+    """Write the default configuration and say what to do next."""
+    write_default(config, force=force)
+    catalog = load_catalog(config, os.environ)
+    out.print(
+        f"Wrote {config}: {len(catalog.sources)} sources, {len(catalog.endpoints)} endpoints, "
+        f"upstreams {catalog.upstreams}."
+    )
+    out.print("Next: `healing check`, then `healing up`.")
+
+
+def check(config: Path, *, as_json: bool) -> int:
+    """Print every problem with its line and cure; 0 when there is no error."""
+    text = read_text(config)
+    addresses, keys = simulated(config, os.environ)
+    problems = find_problems(
+        text,
+        path=config,
+        environ=os.environ,
+        providers=provider_names(),
+        simulated_hosts=addresses,
+        simulated_keys=keys,
+    )
+    errors = sum(each.severity == "error" for each in problems)
+    if as_json:
+        print_json({"path": str(config), "problems": [asdict(each) for each in problems]})
+        return 1 if errors else 0
+    for each in problems:
+        place = f"{config}:{each.line}: {each.severity}:"
+        (err if each.severity == "error" else out).print(
+            f"{place} {each.problem} {each.cure}", markup=False, soft_wrap=True
+        )
+    if errors:
+        err.print(f"{errors} error{'s' if errors > 1 else ''}. Nothing was started or changed.")
+        return 1
+    catalog = load_catalog(config, os.environ)
+    out.print(
+        f"{config}: {len(catalog.sources)} sources, {len(catalog.endpoints)} endpoints, "
+        f"upstreams {catalog.upstreams}. No errors."
+    )
+    return 0

@@ -1,0 +1,32 @@
+"""Where the commands print: tables and progress for people, plain JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from healing_pipeline.catalog.values import Upstreams
+from healing_pipeline.probing.failure_class import FailureClass
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+COLOURS = {"exact": "green", "stale": "yellow", "coarser": "yellow", "proxy": "yellow"}
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    json.dump(value, sys.stdout, indent=2, default=str, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def hint_at_simulator(upstreams: Upstreams, failure: FailureClass) -> None:
+    """Name the likely cure when simulated upstreams are asked and nobody answers."""
+    if upstreams is Upstreams.SIMULATED and failure is FailureClass.NETWORK_ERROR:
+        err.print(
+            "Upstreams are simulated: `healing up` starts them. "
+            "`upstreams: real` in the configuration asks the real ones."
+        )

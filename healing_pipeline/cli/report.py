@@ -1,0 +1,104 @@
+"""`healing report`: the health of every endpoint, and what was healed how."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from healing_pipeline.cli.console import COLOURS, out, print_json
+from healing_pipeline.errors import ConfigurationError
+from healing_pipeline.installation import load_catalog, state_dir
+from healing_pipeline.reporting.health import HEALTHY, totals
+from healing_pipeline.storage.database import Database, resolve_database
+from healing_pipeline.storage.incidents import IncidentRow, recent_incidents
+from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.reports import HealthRow, health_rows
+
+
+def report(config: Path, *, hours: float, as_json: bool) -> int:
+    """Print the report for the last `hours`; 0 when it could be made."""
+    if not 0 < hours <= 24 * 366:
+        raise ConfigurationError(
+            f"{hours:g} hours cannot be reported on.", "Give --hours between 0 and 8784."
+        )
+    load_catalog(config, os.environ)
+    address = resolve_database(os.environ, state_dir(os.environ))
+    try:
+        with Database(address.url) as database:
+            migrate(database)
+            now = datetime.now(UTC)
+            since = now - timedelta(hours=hours)
+            with database.connection() as connection:
+                rows = health_rows(connection, since, now)
+                incidents = recent_incidents(connection, since, 1000)
+    finally:
+        address.close()
+    if as_json:
+        print_json(_document(rows, incidents, hours))
+    else:
+        _show(rows, incidents, hours)
+    return 0
+
+
+def _document(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> dict[str, Any]:
+    summed = totals(rows)
+    return {
+        "hours": hours,
+        "totals": {**asdict(summed), "healing_rate": summed.healing_rate},
+        "endpoints": [asdict(each) for each in rows],
+        "incidents": [asdict(each) for each in incidents],
+    }
+
+
+def _show(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> None:
+    summed = totals(rows)
+    health = Table(title=f"Health over {hours:g} h: {len(rows)} endpoints")
+    for column in ("endpoint", "state", "uptime", "requests", "met", "healed", "errors", "p95 s"):
+        health.add_column(column, justify="left" if column in {"endpoint", "state"} else "right")
+    for row in rows:
+        colour = "green" if row.state == HEALTHY else "yellow" if row.state == "healed" else "red"
+        health.add_row(
+            row.endpoint,
+            f"[{colour}]{row.state}[/{colour}]",
+            _percent(row.uptime),
+            str(row.requests),
+            str(row.met_fault),
+            str(row.healed_requests),
+            str(row.reader_errors),
+            "-" if row.p95_s is None else f"{row.p95_s:.2f}",
+        )
+    out.print(health)
+    story = Table(title=f"Incidents: {len(incidents)}")
+    for column in ("incident", "endpoint", "failure class", "state", "strategy", "fidelity",
+                   "detected (UTC)", "to heal s"):  # fmt: skip
+        story.add_column(column, justify="right" if column == "to heal s" else "left")
+    for each in incidents[:50]:
+        seconds = None if each.healed_at is None else each.healed_at - each.detected_at
+        colour = COLOURS.get(each.fidelity or "", "white")
+        story.add_row(
+            str(each.id),
+            each.endpoint,
+            each.failure_class,
+            each.state,
+            each.strategy or "-",
+            f"[{colour}]{each.fidelity or '-'}[/{colour}]",
+            f"{each.detected_at:%m-%d %H:%M:%S}",
+            "-" if seconds is None else f"{seconds.total_seconds():.2f}",
+        )
+    out.print(story)
+    healed = sum(each.heals > 0 for each in incidents)
+    out.print(
+        f"{len(incidents)} incidents, {healed} healed, {summed.open_incidents} open. "
+        f"{summed.requests} readers' requests, {summed.met_fault} met a healable failure, "
+        f"{summed.healed_requests} of those answered ({_percent(summed.healing_rate)}), "
+        f"{summed.reader_errors} reader errors."
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"

@@ -1,0 +1,253 @@
+"""One heal run: diagnose, heal, verify, and leave a route behind or call for people.
+
+Four steps, so that Dagster shows each as an op of its own. Between them go frozen values; what
+happened is in PostgreSQL after every step, so a run that dies leaves an incident that is asked for
+again (`HEAL_LOST`), never half a state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from healing_pipeline.catalog.values import Catalog
+from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
+from healing_pipeline.healing.engine import HealingEngine
+from healing_pipeline.healing.facts import Origin
+from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.incidents.detection import Severity
+from healing_pipeline.incidents.diagnosis import Diagnosis, diagnose
+from healing_pipeline.incidents.lifecycle import Signal, State, next_state
+from healing_pipeline.incidents.verification import Check, verify
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.reading import Reading
+from healing_pipeline.probing.response import RequestLine, Verdict
+from healing_pipeline.providers.provider import Provider
+from healing_pipeline.storage import alerts, incidents, routes
+
+# A heal run is not a reader: it may take longer over the same plan.
+HEAL_DEADLINE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An incident that this run, and no other, heals."""
+
+    incident_id: int
+    endpoint: str
+    failure_class: FailureClass
+    evidence: str
+    began_at: datetime
+    detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a heal run ended.
+
+    Attributes
+    ----------
+    state : State
+        Of the incident afterwards.
+    seconds : float
+        From detection to now.
+    """
+
+    incident_id: int
+    endpoint: str
+    failure_class: FailureClass
+    state: State
+    strategy: str | None
+    fidelity: Fidelity | None
+    seconds: float
+    note: str
+
+
+def take(connection: Connection[Any], incident_id: int, now: datetime) -> Taken | None:
+    """Claim an incident for this run; None when it is healed, resolved or another run has it."""
+    incident = incidents.incident_by_id(connection, incident_id)
+    if incident is None or incident.state is not State.OPEN:
+        return None
+    moved = incidents.move_incident(
+        connection,
+        incident_id=incident_id,
+        from_state=State.OPEN,
+        to_state=next_state(State.OPEN, Signal.HEAL_STARTED),
+        signal=Signal.HEAL_STARTED,
+        at=now,
+        note="a heal run has taken it",
+        detail={},
+        asks_heal=False,
+    )
+    if moved is None:
+        return None
+    return Taken(
+        incident_id=incident_id,
+        endpoint=incident.endpoint,
+        failure_class=incident.failure_class,
+        evidence=incident.evidence,
+        began_at=incident.began_at,
+        detected_at=incident.detected_at,
+    )
+
+
+def diagnosed(engine: HealingEngine, taken: Taken) -> Diagnosis:
+    """Say what is broken and what will be tried."""
+    seen = Verdict(taken.failure_class, taken.evidence)
+    return diagnose(taken.endpoint, seen, engine.plan_for(taken.endpoint, seen))
+
+
+async def healed(engine: HealingEngine, taken: Taken) -> Answer | HealingFailed:
+    """Ask the primary once more and, if it still fails, work through the plan."""
+    return await engine.fetch(
+        taken.endpoint,
+        deadline_s=HEAL_DEADLINE_S,
+        origin=Origin.HEAL,
+        follow_route=False,
+        incident_id=taken.incident_id,
+    )
+
+
+def verified(
+    catalog: Catalog, provider: Provider, answer: Answer, last: Reading | None, now: datetime
+) -> tuple[Check, ...]:
+    """Check the healed data itself."""
+    endpoint = catalog.endpoints[answer.endpoint]
+    line = RequestLine(path=endpoint.path, params=endpoint.params)
+    return verify(
+        answer,
+        read_again=provider.read(answer.body, line),
+        last=last,
+        accepts=endpoint.accepts,
+        now=now,
+    )
+
+
+def settle(
+    connection: Connection[Any],
+    taken: Taken,
+    diagnosis: Diagnosis,
+    end: Answer | HealingFailed,
+    checks: tuple[Check, ...],
+    now: datetime,
+) -> Settled:
+    """Leave a route for the next reader, or call for people; in one transaction."""
+    failed_checks = [each for each in checks if not each.passed]
+    with connection.transaction():
+        if isinstance(end, Answer) and not failed_checks:
+            return _route(connection, taken, diagnosis, end, checks, now)
+        if isinstance(end, Answer):
+            note = f"{end.strategy} answered, but {failed_checks[0].name} did not hold: "
+            note += failed_checks[0].evidence
+        else:
+            note = f"no strategy helped: {end.verdict.evidence}"
+        return _escalate(connection, taken, diagnosis, end, note, now)
+
+
+def _route(
+    connection: Connection[Any],
+    taken: Taken,
+    diagnosis: Diagnosis,
+    answer: Answer,
+    checks: tuple[Check, ...],
+    now: datetime,
+) -> Settled:
+    # The primary itself answered: nothing is left to route around.
+    recovered = answer.strategy == PLAIN
+    signal = Signal.RECOVERED if recovered else Signal.HEAL_SUCCEEDED
+    state = next_state(State.HEALING, signal)
+    note = (
+        "the primary answers with good data again"
+        if recovered
+        else f"{answer.strategy} by {answer.provider}, {answer.fidelity}, as of "
+        f"{answer.as_of:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    incidents.move_incident(
+        connection,
+        incident_id=taken.incident_id,
+        from_state=State.HEALING,
+        to_state=state,
+        signal=signal,
+        at=now,
+        note=note,
+        detail={
+            "attempts": answer.attempts,
+            "seconds": answer.seconds,
+            "checks": [asdict(each) for each in checks],
+            "plan": [asdict(each) for each in diagnosis.plan],
+        },
+        asks_heal=False,
+        strategy=answer.strategy,
+        fidelity=answer.fidelity,
+        root_cause=diagnosis.root_cause,
+    )
+    if not recovered:
+        routes.set_route(
+            connection,
+            endpoint=taken.endpoint,
+            strategy=answer.strategy,
+            params={},
+            fidelity=answer.fidelity,
+            incident_id=taken.incident_id,
+            at=now,
+        )
+    return _settled(taken, state, answer.strategy, answer.fidelity, note, now)
+
+
+def _escalate(
+    connection: Connection[Any],
+    taken: Taken,
+    diagnosis: Diagnosis,
+    end: Answer | HealingFailed,
+    note: str,
+    now: datetime,
+) -> Settled:
+    state = next_state(State.HEALING, Signal.HEAL_FAILED)
+    tried = end.tried if isinstance(end, HealingFailed) else ()
+    incidents.move_incident(
+        connection,
+        incident_id=taken.incident_id,
+        from_state=State.HEALING,
+        to_state=state,
+        signal=Signal.HEAL_FAILED,
+        at=now,
+        note=note,
+        detail={"tried": [asdict(each) for each in tried]},
+        asks_heal=False,
+        root_cause=diagnosis.root_cause,
+    )
+    alerts.save_alert(
+        connection,
+        at=now,
+        incident_id=taken.incident_id,
+        level=Severity.ERROR,
+        title=f"{taken.endpoint}: {taken.failure_class}, healing failed",
+        body=f"{note} Root cause: {diagnosis.root_cause}. "
+        + " ".join(f"{each.strategy}: {each.because}: {each.evidence}." for each in tried),
+        # One incident calls once, however often healing it is tried again.
+        dedupe_key=f"incident:{taken.incident_id}:heal_failed",
+    )
+    return _settled(taken, state, None, None, note, now)
+
+
+def _settled(
+    taken: Taken,
+    state: State,
+    strategy: str | None,
+    fidelity: Fidelity | None,
+    note: str,
+    now: datetime,
+) -> Settled:
+    return Settled(
+        incident_id=taken.incident_id,
+        endpoint=taken.endpoint,
+        failure_class=taken.failure_class,
+        state=state,
+        strategy=strategy,
+        fidelity=fidelity,
+        seconds=(now - taken.detected_at).total_seconds(),
+        note=note,
+    )

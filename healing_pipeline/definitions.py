@@ -1,0 +1,76 @@
+"""Everything Dagster loads, wired in one place: `build_definitions`, and `defs` made of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from healing_pipeline.installation import config_path, load_catalog
+from healing_pipeline.orchestration.asset_checks import (
+    every_endpoint_has_data,
+    healing_rate,
+    labels_are_honest,
+)
+from healing_pipeline.orchestration.assets import health_report, market_data
+from healing_pipeline.orchestration.jobs import heal_endpoint
+from healing_pipeline.orchestration.resources import HealingResource
+from healing_pipeline.orchestration.sensors import probe_sensor, report_sensor
+
+
+def build_definitions(
+    config: Path | None = None, environ: Mapping[str, str] | None = None
+) -> dg.Definitions:
+    """Build the code location for a configuration; can be merged into definitions of your own.
+
+    Parameters
+    ----------
+    config : Path, optional
+        Instead of ``$HEALING_CONFIG`` or ``config/healing_config.yaml``.
+    environ : Mapping[str, str], optional
+        Instead of the process's environment; holds the API keys.
+
+    Raises
+    ------
+    ConfigurationError
+        If the configuration cannot be used.
+    """
+    surroundings = os.environ if environ is None else environ
+    path = config_path(surroundings) if config is None else config
+    catalog = load_catalog(path, surroundings)
+    refresh_data = dg.define_asset_job(
+        "refresh_market_data", selection=[market_data], executor_def=dg.in_process_executor
+    )
+    report_health = dg.define_asset_job(
+        "report_health", selection=[health_report], executor_def=dg.in_process_executor
+    )
+    return dg.Definitions(
+        assets=[market_data, health_report],
+        asset_checks=[every_endpoint_has_data, labels_are_honest, healing_rate],
+        jobs=[heal_endpoint, refresh_data, report_health],
+        sensors=[
+            *(probe_sensor(source) for source in catalog.sources),
+            report_sensor(report_health),
+        ],
+        schedules=[
+            dg.ScheduleDefinition(
+                name="market_data_every_10_minutes",
+                job=refresh_data,
+                cron_schedule="*/10 * * * *",
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+            ),
+            dg.ScheduleDefinition(
+                name="health_report_every_hour",
+                job=report_health,
+                cron_schedule="2 * * * *",
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+            ),
+        ],
+        resources={"healing": HealingResource(config_path=str(path.resolve()))},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,125 @@
+"""What a drill runs in: simulated upstreams, a scratch database, an engine with a marked client."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from uuid import uuid4
+
+from healing_pipeline.catalog.default import default_config_text
+from healing_pipeline.catalog.load import load
+from healing_pipeline.catalog.values import Catalog, Endpoint
+from healing_pipeline.healing.facts import Fact
+from healing_pipeline.installation import state_dir
+from healing_pipeline.probing.response import RequestLine, Response
+from healing_pipeline.providers.provider import UpstreamRequest
+from healing_pipeline.providers.registry import provider_named, provider_names
+from healing_pipeline.simulator.faults import Asked
+from healing_pipeline.simulator.keys import default_keys
+from healing_pipeline.simulator.questions import asked_rows
+from healing_pipeline.simulator.truth import question_of
+from healing_pipeline.storage.database import Database, resolve_database
+from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.scratch import scratch_database
+from healing_pipeline.transport.http import HttpSender
+
+# Every drill begins at this moment of the simulated market, so that one seed means one truth.
+EPOCH = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
+
+# Half a minute of drill has to see what a day's probing sees.
+PROBE_INTERVAL_S = 5.0
+
+
+def drill_catalog(addresses: Mapping[tuple[str, str], str], sources: tuple[str, ...]) -> Catalog:
+    """The default catalog on simulated upstreams, cut down to a scenario's sources."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "healing_config.yaml"
+        path.write_text(default_config_text(), encoding="utf-8")
+        whole = load(
+            path,
+            environ={"HEALING_UPSTREAMS": "simulated"},
+            providers=provider_names(),
+            simulated_hosts=addresses,
+            simulated_keys=default_keys(),
+        )
+    endpoints = {
+        name: replace(endpoint, interval_s=PROBE_INTERVAL_S)
+        for name, endpoint in whole.endpoints.items()
+        if endpoint.source in sources
+    }
+    return Catalog(
+        MappingProxyType({name: whole.sources[name] for name in sources}),
+        MappingProxyType(endpoints),
+        whole.upstreams,
+    )
+
+
+@contextmanager
+def drill_database() -> Iterator[str]:
+    """A database of the drill's own on this installation's server; its URL. Dropped afterwards."""
+    address = resolve_database(os.environ, state_dir(os.environ))
+    try:
+        with scratch_database(address.url, f"drill_{uuid4().hex[:12]}") as url:
+            with Database(url) as database:
+                migrate(database)
+            yield url
+    finally:
+        address.close()
+
+
+caller: ContextVar[str] = ContextVar("caller", default="")
+"""Who asks: set around a request, it marks every upstream call that the request makes."""
+
+
+@dataclass
+class MarkedSender:
+    """Sends like the data path's client, with a mark by which the simulator's log can be read."""
+
+    sender: HttpSender
+    calls: dict[str, int] = field(default_factory=dict)
+
+    async def send(self, request: UpstreamRequest, timeout_s: float) -> Response:
+        """Send one request, marked ``caller.number``."""
+        who = caller.get()
+        number = self.calls[who] = self.calls.get(who, 0) + 1
+        return await self.sender.send(request, timeout_s, {"x-request-id": f"{who}.{number}"})
+
+
+@dataclass
+class Telling:
+    """Everything the drill was told, before any of it went to the database."""
+
+    facts: list[Fact] = field(default_factory=list)
+
+    def hear(self, fact: Fact) -> None:
+        """Keep a fact."""
+        self.facts.append(fact)
+
+
+def line_of(catalog: Catalog, endpoint: Endpoint, now: datetime) -> RequestLine:
+    """The whole question of an endpoint at a moment."""
+    source = catalog.sources[endpoint.source]
+    key = source.keys[0] if source.keys else None
+    provider = provider_named(source.provider)
+    return provider.request(endpoint, source.hosts[0], key, now).line
+
+
+def asked_of(catalog: Catalog, endpoint: Endpoint, now: datetime) -> Asked:
+    """An endpoint's plain call as the simulator's faults see it."""
+    source = catalog.sources[endpoint.source]
+    line = line_of(catalog, endpoint, now)
+    question = question_of(source.provider, line, now)
+    return Asked(
+        source=source.name,
+        host=source.hosts[0].name,
+        key=source.keys[0].name if source.keys else None,
+        path=line.path,
+        rows=1 if question is None else asked_rows(question),
+    )

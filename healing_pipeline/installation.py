@@ -1,0 +1,114 @@
+"""One installation's parts put together: catalog, providers, client, memory, engine.
+
+The edges (command line, Dagster, drill) build what they need here and nowhere else. Nothing here
+needs PostgreSQL: what the engine has to tell goes to the `record` it is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from healing_pipeline.catalog.load import load
+from healing_pipeline.catalog.settings import load_settings
+from healing_pipeline.catalog.values import Catalog, Upstreams
+from healing_pipeline.healing.engine import HealingEngine
+from healing_pipeline.healing.facts import Fact
+from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
+from healing_pipeline.healing.upstream import Clock, Send
+from healing_pipeline.providers.registry import provider_named, provider_names
+
+STATE_DIR_VARIABLE = "HEALING_STATE_DIR"
+CONFIG_VARIABLE = "HEALING_CONFIG"
+
+
+def state_dir(environ: Mapping[str, str]) -> Path:
+    """Where this installation keeps its local state: ``.healing`` unless the environment says."""
+    return Path(environ.get(STATE_DIR_VARIABLE) or ".healing").resolve()
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """The configuration that applies: ``config/healing_config.yaml`` unless the environment says."""
+    return Path(environ.get(CONFIG_VARIABLE) or "config/healing_config.yaml")
+
+
+def simulated(
+    config: Path, environ: Mapping[str, str]
+) -> tuple[Mapping[tuple[str, str], str], Mapping[tuple[str, str], str]]:
+    """Addresses by (source, host) and keys by (source, name) of the simulated upstreams."""
+    from healing_pipeline.simulator.hosts import addresses
+    from healing_pipeline.simulator.keys import default_keys
+
+    return addresses(load_settings(config, environ=environ).simulator_port), default_keys()
+
+
+def load_catalog(config: Path, environ: Mapping[str, str]) -> Catalog:
+    """Read the configuration, with the simulator's addresses where it asks for them.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be used.
+    """
+    settings = load_settings(config, environ=environ)
+    addresses, keys = (
+        simulated(config, environ) if settings.upstreams is Upstreams.SIMULATED else (None, None)
+    )
+    return load(
+        config,
+        environ=environ,
+        providers=provider_names(),
+        simulated_hosts=addresses,
+        simulated_keys=keys,
+    )
+
+
+def system_clock(offset_s: float = 0.0) -> Clock:
+    """The machine's clock, shifted by `offset_s` seconds where a simulation has a date of its own."""
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(time.time() + offset_s, tz=UTC)
+
+    return Clock(now=now, monotonic=time.monotonic, sleep=asyncio.sleep)
+
+
+def allowed_hosts(catalog: Catalog) -> frozenset[str]:
+    """Every ``host:port`` a redirect may lead to."""
+    return frozenset(
+        urlsplit(host.base_url).netloc
+        for source in catalog.sources.values()
+        for host in source.hosts
+    )
+
+
+def build_engine(
+    catalog: Catalog,
+    *,
+    send: Send,
+    record: Callable[[Fact], None],
+    clock: Clock,
+    snapshots: SnapshotMemory,
+    routes: RouteTable,
+    seed: int | None = None,
+) -> HealingEngine:
+    """Put an engine together for `catalog`; `seed` fixes its jitter."""
+    providers = {
+        source.provider: provider_named(source.provider) for source in catalog.sources.values()
+    }
+    return HealingEngine(
+        catalog=catalog,
+        providers=providers,
+        send=send,
+        clock=clock,
+        random=random.Random(seed).random,  # noqa: S311 (jitter, not a secret)
+        new_id=uuid4,
+        record=record,
+        snapshots=snapshots,
+        routes=routes,
+    )

@@ -1,0 +1,77 @@
+"""Checks on what the assets promise: freshness, honest labels, healing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from healing_pipeline.orchestration.assets import health_report, market_data
+from healing_pipeline.orchestration.resources import HealingResource
+from healing_pipeline.reporting.health import totals
+from healing_pipeline.storage.checks import mislabelled, stored_data
+from healing_pipeline.storage.reports import latest_health_report
+
+# What the project stands for; of the requests that met a healable failure.
+LEAST_HEALING_RATE = 0.95
+
+# Three probe intervals of the slowest endpoint.
+OLDEST_DATA = timedelta(minutes=30)
+
+
+@dg.asset_check(
+    asset=market_data,
+    name="every_endpoint_has_data",
+    description="Every endpoint of the catalog has data, fetched within half an hour.",
+)
+def every_endpoint_has_data(healing: HealingResource) -> dg.AssetCheckResult:
+    """Compare the catalog with the stored data."""
+    session = healing.session()
+    now = session.clock.now()
+    with session.database.connection() as connection:
+        stored = stored_data(connection)
+    missing = sorted(set(session.catalog.endpoints) - set(stored))
+    old = sorted(
+        name
+        for name, fetched_at in stored.items()
+        if name in session.catalog.endpoints and now - fetched_at > OLDEST_DATA
+    )
+    return dg.AssetCheckResult(
+        passed=not missing and not old,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"missing": ", ".join(missing) or "none", "old": ", ".join(old) or "none"},
+    )
+
+
+@dg.asset_check(
+    asset=market_data,
+    name="labels_are_honest",
+    description="No answer that was called exact came from data fetched before it was asked for.",
+)
+def labels_are_honest(healing: HealingResource) -> dg.AssetCheckResult:
+    """Look for answers whose label promises more than their strategy can give."""
+    session = healing.session()
+    with session.database.connection() as connection:
+        wrong = mislabelled(connection, session.clock.now() - timedelta(days=1))
+    return dg.AssetCheckResult(passed=wrong == 0, metadata={"mislabelled": wrong})
+
+
+@dg.asset_check(
+    asset=health_report,
+    name="healing_rate",
+    description="At least 95 % of the requests that met a healable failure got an accepted answer.",
+)
+def healing_rate(healing: HealingResource) -> dg.AssetCheckResult:
+    """Read the newest report; no failure met is a pass."""
+    session = healing.session()
+    with session.database.connection() as connection:
+        newest = totals(latest_health_report(connection))
+    rate = newest.healing_rate
+    return dg.AssetCheckResult(
+        passed=rate is None or rate >= LEAST_HEALING_RATE,
+        metadata={
+            "healed": newest.healed_requests,
+            "met_healable_failure": newest.met_fault,
+            "rate": "nothing met" if rate is None else rate,
+        },
+    )

@@ -1,0 +1,52 @@
+"""The columns of what is reported, declared once: name, type, meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes
+    ----------
+    type : str
+        ``string``, ``int``, ``float`` or ``timestamp``.
+    """
+
+    name: str
+    type: str
+    description: str
+
+
+HEALTH_COLUMNS = (
+    Column("source", "string", "Whose endpoint it is"),
+    Column("endpoint", "string", "What is watched"),
+    Column("state", "string", "healthy, or where its open incident stands"),
+    Column("uptime", "float", "Of the primary, by probes; empty without probes"),
+    Column("error_rate", "float", "Readers' requests without an answer, of all"),
+    Column("healing_rate", "float", "Answered, of the requests that met a healable failure"),
+    Column("probes", "int", "Probes in the window"),
+    Column("failures", "int", "Of those, the failed ones"),
+    Column("requests", "int", "Readers' requests in the window"),
+    Column("met_fault", "int", "Of those, the ones whose first attempt met a healable failure"),
+    Column("healed_requests", "int", "Of those, the answered ones"),
+    Column("reader_errors", "int", "Requests that ended without an accepted answer"),
+    Column("incidents", "int", "Incidents open at any moment of the window"),
+    Column("p50_s", "float", "Median seconds to an answer"),
+    Column("p95_s", "float", "95th percentile of the seconds to an answer"),
+    Column("active_strategy", "string", "What serves readers while the primary is down"),
+    Column("fidelity_now", "string", "How close that is to what is asked"),
+)
+
+MARKET_DATA_COLUMNS = (
+    Column("endpoint", "string", "What was asked"),
+    Column("fidelity", "string", "exact, stale, coarser or proxy; empty when nothing was had"),
+    Column("as_of", "timestamp", "The moment the newest number speaks of"),
+    Column("provider", "string", "Who served it"),
+    Column("strategy", "string", "plain, or what healed it"),
+    Column("points", "int", "How many numbers"),
+    Column("newest", "float", "The newest number"),
+    Column("seconds", "float", "From question to answer"),
+)
