@@ -15,7 +15,7 @@ from healing_pipeline.orchestration.asset_checks import (
     labels_are_honest,
 )
 from healing_pipeline.orchestration.assets import health_report, market_data
-from healing_pipeline.orchestration.jobs import heal_endpoint
+from healing_pipeline.orchestration.jobs import MEMORY, heal_endpoint
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.orchestration.sensors import probe_sensor, report_sensor
 
@@ -52,7 +52,7 @@ def build_definitions(
         jobs=[heal_endpoint, refresh_data, report_health],
         sensors=[
             *(probe_sensor(source) for source in catalog.sources),
-            report_sensor(report_health),
+            report_sensor("report_health"),
         ],
         schedules=[
             dg.ScheduleDefinition(
@@ -68,7 +68,10 @@ def build_definitions(
                 default_status=dg.DefaultScheduleStatus.RUNNING,
             ),
         ],
-        resources={"healing": HealingResource(config_path=str(path.resolve()))},
+        resources={
+            "healing": HealingResource(config_path=str(path.resolve())),
+            MEMORY: dg.mem_io_manager,
+        },
         executor=dg.in_process_executor,
     )
 

@@ -39,7 +39,7 @@ from healing_pipeline.storage.database import Database
 NEWS = timedelta(seconds=15)
 
 # While an incident is open its endpoint is looked at this often, however long its own interval.
-RECOVERY_INTERVAL = timedelta(seconds=10)
+RECOVERY_INTERVAL = timedelta(seconds=5)
 
 # Between a first look and the second.
 SECOND_LOOK_AFTER_S = 0.25
@@ -149,7 +149,7 @@ class Watcher:
     ) -> bool:
         """Whether what readers met says something that is not known yet."""
         if heard.endpoint in known:
-            return heard.good_since >= 2
+            return heard.good_since >= 1
         return heard.failures > 0 and heard.good_since == 0
 
     def _ask_storage(
@@ -175,7 +175,7 @@ class Watcher:
         began_at = heard.first_at if heard is not None and verdict is not None else None
         if verdict is not None and heard is not None:
             # Readers asked often enough to be their own second look.
-            second_look = max(heard.failures, heard.good_since) >= 2
+            second_look = (heard.good_since if verdict.is_ok else heard.failures) >= 2
         else:
             result = await self._probe(endpoint, None)
             if result is None:
@@ -297,8 +297,10 @@ def _heard(
     """What readers' requests amount to, where they say something."""
     if heard is None:
         return None
-    if heard.good_since >= 2 and incident is not None:
-        return Verdict(FailureClass.OK, f"{heard.good_since} readers in a row got good data")
+    if heard.good_since >= 1 and incident is not None:
+        return Verdict(
+            FailureClass.OK, f"good data {heard.good_since} times since the last failure"
+        )
     if heard.good_since == 0 and heard.failures > 0 and incident is None:
         assert heard.failure_class is not None, "a failure has a class"
         return Verdict(heard.failure_class, heard.evidence or "")

@@ -128,7 +128,8 @@ def _outcome(
         failure_class=(fact.failure_class or "unrecognised") if met else FailureClass.OK,
         existed=_existed(drill, read, plan),
         wrong=wrong,
-        upstream_calls=read.end.attempts,
+        # What was sent on its behalf, looks behind a route included.
+        upstream_calls=drill.marked.calls.get(read.token, 0),
         seconds=read.end.seconds,
         heal_s=max(0.0, read.end.seconds - healing) if met else 0.0,
     )

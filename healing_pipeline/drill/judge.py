@@ -18,6 +18,9 @@ from healing_pipeline.simulator.truth import Truth
 SAME_NUMBER = 2e-4
 ROUNDING = 1e-4
 
+# The drill's clock and the simulator's are set by each other over HTTP; this far they may be apart.
+CLOCK_SKEW = timedelta(seconds=0.25)
+
 # A body speaks of the second in which it was rendered, a call takes up to this long to come back.
 LONGEST_CALL = timedelta(seconds=3)
 
@@ -46,7 +49,7 @@ def fault_of(
         return "a proxy, which no strategy of this version gives"
     if answer.fidelity is Fidelity.EXACT and answer.fetched_at < asked_at - timedelta(seconds=1):
         return f"called exact, yet fetched at {answer.fetched_at}, before it was asked for"
-    since, until = answer.fetched_at - LONGEST_CALL, answer.fetched_at
+    since, until = answer.fetched_at - LONGEST_CALL, answer.fetched_at + CLOCK_SKEW
     if answer.fidelity is Fidelity.EXACT:
         since = max(since, asked_at - timedelta(seconds=1))
     differences = []

@@ -73,6 +73,7 @@ class Drill:
     clock: Clock
     simulator: RunningSimulator
     telling: Telling
+    marked: MarkedSender
     reads: list[Read] = field(default_factory=list)
     started_at: datetime = EPOCH
     asked_for: set[int] = field(default_factory=set)
@@ -134,9 +135,8 @@ async def _run(
     recorder: Recorder,
     progress: Callable[[str, float], None],
 ) -> dict[str, Any]:
-    catalog = drill_catalog(simulator.addresses, scenario.sources)
-    offset = simulator.control.now() - system_clock().now()
-    clock = system_clock(offset.total_seconds())
+    catalog = drill_catalog(simulator.addresses, scenario)
+    clock = simulated_clock(simulator)
     telling, routes = Telling(), RouteTable()
     marked = MarkedSender(HttpSender(new_client(), allowed_hosts(catalog)))
 
@@ -166,6 +166,7 @@ async def _run(
         clock=clock,
         simulator=simulator,
         telling=telling,
+        marked=marked,
     )
     try:
         await _warm_up(drill, progress)
@@ -174,7 +175,17 @@ async def _run(
         await marked.sender.aclose()
     progress("adding up", duration_s)
     await asyncio.to_thread(recorder.flush, 15.0)
-    return await drill.store(partial(account_of, drill))
+    report: dict[str, Any] = await drill.store(partial(account_of, drill))
+    return report
+
+
+def simulated_clock(simulator: RunningSimulator) -> Clock:
+    """The machine's clock, shifted to the simulator's date; the asking itself is allowed for."""
+    wall = system_clock()
+    before = wall.now()
+    said = simulator.control.now()
+    middle = before + (wall.now() - before) / 2
+    return system_clock((said - middle).total_seconds())
 
 
 async def _warm_up(drill: Drill, progress: Callable[[str, float], None]) -> None:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.load import load
-from healing_pipeline.catalog.values import Catalog, Endpoint
+from healing_pipeline.catalog.values import Catalog, Endpoint, Quota
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.installation import state_dir
 from healing_pipeline.probing.response import RequestLine, Response
@@ -24,6 +24,8 @@ from healing_pipeline.providers.registry import provider_named, provider_names
 from healing_pipeline.simulator.faults import Asked
 from healing_pipeline.simulator.keys import default_keys
 from healing_pipeline.simulator.questions import asked_rows
+from healing_pipeline.simulator.quotas import OFF
+from healing_pipeline.simulator.scenario import Scenario
 from healing_pipeline.simulator.truth import question_of
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import migrate
@@ -37,8 +39,11 @@ EPOCH = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 PROBE_INTERVAL_S = 5.0
 
 
-def drill_catalog(addresses: Mapping[tuple[str, str], str], sources: tuple[str, ...]) -> Catalog:
-    """The default catalog on simulated upstreams, cut down to a scenario's sources."""
+def drill_catalog(addresses: Mapping[tuple[str, str], str], scenario: Scenario) -> Catalog:
+    """The default catalog on simulated upstreams, cut down to a scenario's sources.
+
+    Where the scenario's upstreams meter nothing, neither does the catalog.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "healing_config.yaml"
         path.write_text(default_config_text(), encoding="utf-8")
@@ -52,10 +57,17 @@ def drill_catalog(addresses: Mapping[tuple[str, str], str], sources: tuple[str, 
     endpoints = {
         name: replace(endpoint, interval_s=PROBE_INTERVAL_S)
         for name, endpoint in whole.endpoints.items()
-        if endpoint.source in sources
+        if endpoint.source in scenario.sources
     }
     return Catalog(
-        MappingProxyType({name: whole.sources[name] for name in sources}),
+        MappingProxyType(
+            {
+                name: whole.sources[name]
+                if scenario.quotas != OFF
+                else replace(whole.sources[name], quota=Quota())
+                for name in scenario.sources
+            }
+        ),
         MappingProxyType(endpoints),
         whole.upstreams,
     )

@@ -7,11 +7,13 @@ to tell goes to `record`. It needs neither Dagster nor PostgreSQL.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from healing_pipeline.catalog.values import Catalog
+from healing_pipeline.catalog.values import Catalog, Quota
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.account import (
     Question,
@@ -38,6 +40,21 @@ from healing_pipeline.healing.upstream import Asking, Clock, Send
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 from healing_pipeline.providers.provider import Provider
+
+# What is left of a deadline for handing the answer over: an event loop wakes a little late.
+HAND_OVER_S = 0.05
+
+# While a route serves an endpoint, its primary is looked at this often at most.
+LOOK_BEHIND_S = 4.0
+
+
+def look_spacing_s(quota: Quota, share: float) -> float:
+    """Seconds between two looks behind a route, so that they stay within the probes' share."""
+    windows = ((quota.per_minute, 60.0), (quota.per_day, 86_400.0), (quota.per_month, 2_592_000.0))
+    spacings = [
+        seconds / max(1.0, calls * share) for calls, seconds in windows if calls is not None
+    ]
+    return max([LOOK_BEHIND_S, *spacings])
 
 
 class HealingEngine:
@@ -91,6 +108,9 @@ class HealingEngine:
         self._routes = routes
         self._strategies = tuple(strategies)
         self._attempt_timeout_s = attempt_timeout_s
+        self._looked: dict[str, float] = {}
+        # The event loop keeps weak references only; a look without one may be collected half-way.
+        self._looking: set[asyncio.Task[None]] = set()
 
     async def fetch(
         self,
@@ -139,8 +159,9 @@ class HealingEngine:
             if strategy is not None:
                 healed = await self._try(strategy, question, asking, first, tried)
                 if healed is not None:
+                    self._look_behind(question)
                     return self._answer(question, asking, healed, strategy.name, first)
-        plain = await self._plain(question, asking, tried)
+        plain = await self._plain(question, asking, number=len(tried) + 1)
         if isinstance(plain, Healed):
             return self._answer(question, asking, plain, PLAIN, None)
         first = plain.verdict
@@ -221,7 +242,7 @@ class HealingEngine:
             send=self._send,
             clock=self._clock,
             random=self._random,
-            deadline_at=question.began + deadline_s,
+            deadline_at=question.began + deadline_s - HAND_OVER_S,
             last=None if last is None else last.reading,
         )
 
@@ -241,6 +262,29 @@ class HealingEngine:
             attempt_timeout_s=self._attempt_timeout_s,
         )
 
+    def _look_behind(self, question: Question) -> None:
+        """Ask the primary now and then while a route serves: half-open, at no reader's cost.
+
+        Without it nobody would notice a recovery at a source whose probes are rationed.
+        """
+        source = self._catalog.sources[question.endpoint.source]
+        spacing = look_spacing_s(source.quota, source.probe_share)
+        about = question.endpoint.id if spacing <= LOOK_BEHIND_S else source.name
+        now = self._clock.monotonic()
+        if now - self._looked.get(about, -math.inf) < spacing:
+            return
+        self._looked[about] = now
+        task = asyncio.create_task(self._look(question))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+
+    async def _look(self, question: Question) -> None:
+        again = replace(question, began=self._clock.monotonic(), began_at=self._clock.now())
+        asking = self._asking(again, self._attempt_timeout_s)
+        result = await self._plain(again, asking, number=2)
+        if isinstance(result, Healed):
+            self._remember(again, result)
+
     def _routed(self, route: Route) -> Strategy | None:
         # A retry only ever follows a failed call, so as a route it means: ask the primary.
         for strategy in self._strategies:
@@ -249,7 +293,7 @@ class HealingEngine:
         return None
 
     async def _plain(
-        self, question: Question, asking: Asking, tried: list[Tried]
+        self, question: Question, asking: Asking, *, number: int
     ) -> Healed | NotHealed:
         began, began_at = self._clock.monotonic(), self._clock.now()
         situation = self._situation(question, asking, Verdict(FailureClass.OK, ""))
@@ -259,7 +303,7 @@ class HealingEngine:
             if seen.reading is None
             else _healed(seen, question, self._clock.now())
         )
-        self._tell(question, asking, PLAIN, result, began, began_at, 1, len(tried) + 1)
+        self._tell(question, asking, PLAIN, result, began, began_at, 1, number)
         return result
 
     async def _try(

@@ -1,7 +1,5 @@
 """Checks on what the assets promise: freshness, honest labels, healing."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import dagster as dg

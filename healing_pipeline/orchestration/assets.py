@@ -4,10 +4,9 @@ pandas and matplotlib are imported inside the bodies: a heal run starts from the
 not pay for them.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
+from enum import StrEnum
 from typing import Any
 
 import dagster as dg
@@ -162,6 +161,11 @@ def records_table(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> dg
     """Rows as a table in the materialisation's metadata."""
     names = [each.name for each in columns]
     return dg.MetadataValue.table(
-        records=[dg.TableRecord({name: row[name] for name in names}) for row in rows],
+        records=[dg.TableRecord({name: _cell(row[name]) for name in names}) for row in rows],
         schema=table_schema(columns),
     )
+
+
+def _cell(value: Any) -> Any:
+    # Dagster stores plain text, not our enums.
+    return str(value) if isinstance(value, StrEnum) else value

@@ -3,8 +3,6 @@
 The steps hand values on in memory. What has to survive the run is in PostgreSQL after each step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,7 +42,9 @@ class Case:
     checks: tuple[Check, ...] = ()
 
 
-CASE = dg.Out(dagster_type=dg.Any, is_required=False)
+# Handed on in memory: the run is one process.
+MEMORY = "healing_memory"
+CASE = dg.Out(dagster_type=dg.Any, is_required=False, io_manager_key=MEMORY)
 
 
 @dg.op(
@@ -165,7 +165,6 @@ def settle_op(context: dg.OpExecutionContext, case: Any, healing: HealingResourc
     name="heal_endpoint",
     description="Heal one incident: diagnose, heal, verify, then leave a route or escalate.",
     executor_def=dg.in_process_executor,
-    resource_defs={"io_manager": dg.mem_io_manager},
     tags={"healing/retention": "short"},
 )
 def heal_endpoint() -> None:

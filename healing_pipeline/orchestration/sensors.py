@@ -1,7 +1,5 @@
 """Sensors: one per source that looks and requests heal runs, and one that asks for a report."""
 
-from __future__ import annotations
-
 import time
 
 import dagster as dg
@@ -63,17 +61,17 @@ def run_request(source: str, request: HealRequest) -> dg.RunRequest:
             "healing/source": source,
             "healing/endpoint": request.endpoint,
             "healing/incident": str(request.incident_id),
-            "healing/failure_class": request.failure_class,
+            "healing/failure_class": str(request.failure_class),
         },
     )
 
 
-def report_sensor(job: dg.UnresolvedAssetJobDefinition | dg.JobDefinition) -> dg.SensorDefinition:
+def report_sensor(job_name: str) -> dg.SensorDefinition:
     """Build the sensor that asks for a health report when an incident has moved."""
 
     @dg.sensor(
         name="report_on_change",
-        job=job,
+        job_name=job_name,
         minimum_interval_seconds=20,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for a new health_report when an incident was healed, escalated or "

@@ -1,0 +1,1 @@
+"""PostgreSQL: an embedded server, migrations, named SQL, one module per noun, and the recorder."""

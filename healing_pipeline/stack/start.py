@@ -1,0 +1,259 @@
+"""Start the stack in its order, tell when it is ready, keep watch until it is stopped."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from healing_pipeline.catalog.settings import load_settings
+from healing_pipeline.catalog.values import Catalog, Upstreams
+from healing_pipeline.errors import ConfigurationError, HealingPipelineError
+from healing_pipeline.installation import CONFIG_VARIABLE, STATE_DIR_VARIABLE, load_catalog
+from healing_pipeline.simulator.hosts import HOSTS
+from healing_pipeline.simulator.scenario import load_scenario
+from healing_pipeline.stack.account import Line, line_for
+from healing_pipeline.stack.ports import is_open, require_free
+from healing_pipeline.stack.processes import ProcessGroup
+from healing_pipeline.storage.database import (
+    DAGSTER_URL_VARIABLE,
+    URL_VARIABLE,
+    Database,
+    DatabaseAddress,
+    listen,
+    resolve_database,
+)
+from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.probes import seed_schedule
+
+READY_WITHIN_S = 120.0
+
+# A daemon that looks at once at everything would begin with all endpoints in one second.
+FIRST_PROBES_WITHIN_S = 20.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be started, and where.
+
+    Attributes
+    ----------
+    root : Path
+        The project's folder: dagster.yaml and workspace.yaml stand in it.
+    """
+
+    config: Path
+    root: Path
+    state_dir: Path
+    port: int
+    scenario: str
+    seed: int
+
+    @property
+    def page(self) -> str:
+        """Dagster's web page."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+class AlreadyRunningError(HealingPipelineError):
+    """Another `healing up` works on the same state."""
+
+
+@contextmanager
+def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
+    """Start everything; stop everything, however the block is left.
+
+    Raises
+    ------
+    HealingPipelineError
+        If something cannot be started: a broken configuration, a port in use, a stack that runs
+        already. Nothing is left running then.
+    """
+    catalog = _checked(plan)
+    with ExitStack() as parts:
+        parts.enter_context(_only_one(plan.state_dir))
+        tell("PostgreSQL ...")
+        address = resolve_database(os.environ, plan.state_dir)
+        parts.callback(_stop_database, address)
+        database = parts.enter_context(Database(address.url))
+        migrate(database)
+        _schedule(database, catalog)
+        group = parts.enter_context(ProcessGroup(plan.state_dir / "logs"))
+        _start_processes(plan, catalog, address, group, tell)
+        yield Stack(plan, catalog, database, group)
+        tell("Stopping ...")
+
+
+class Stack:
+    """A stack that runs."""
+
+    def __init__(
+        self, plan: Plan, catalog: Catalog, database: Database, group: ProcessGroup
+    ) -> None:
+        self.plan = plan
+        self.catalog = catalog
+        self._database = database
+        self._group = group
+
+    def watch(self, show: Callable[[Line], None], stopped: Callable[[], bool]) -> None:
+        """Show every piece of news until `stopped`; raise when a part stops by itself."""
+        with listen(self._database.url, ["healing_incident"]) as listener:
+            while not stopped():
+                for notice in listener.notices(0.5):
+                    with self._database.connection() as connection:
+                        line = line_for(connection, notice)
+                    if line is not None:
+                        show(line)
+                    if stopped():
+                        return
+                self._group.check()
+
+
+def _checked(plan: Plan) -> Catalog:
+    for name in ("dagster.yaml", "workspace.yaml"):
+        if not (plan.root / name).exists():
+            raise ConfigurationError(
+                f"There is no {name} in {plan.root}.",
+                "Run `healing up` in the project's folder, or copy the file there.",
+            )
+    catalog = load_catalog(plan.config, os.environ)
+    require_free(plan.port, "Dagster's web page", "Choose another: healing up --port 3001.")
+    if catalog.upstreams is Upstreams.SIMULATED:
+        load_scenario(plan.scenario)
+        base = load_settings(plan.config, environ=os.environ).simulator_port
+        for port in range(base, base + len(HOSTS) + 1):
+            require_free(
+                port,
+                "the simulated upstreams",
+                f"Stop what listens there, or set `simulator: {{port: ...}}` in {plan.config}.",
+            )
+    return catalog
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise AlreadyRunningError(
+                f"`healing up` runs already (process {lock.read().strip() or 'unknown'}). Stop it "
+                f"first, or give this one a state of its own: {STATE_DIR_VARIABLE}=..."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def _stop_database(address: DatabaseAddress) -> None:
+    # Whoever else had joined was one of ours, and is gone.
+    if address.server is not None:
+        address.server.stop(force=True)
+
+
+def _schedule(database: Database, catalog: Catalog) -> None:
+    spread = Random().random  # noqa: S311 (a schedule, not a secret)
+    with database.connection() as connection:
+        seed_schedule(
+            connection,
+            catalog.endpoints.values(),
+            datetime.now(UTC),
+            lambda: spread() * FIRST_PROBES_WITHIN_S / 60.0,
+        )
+
+
+def _start_processes(
+    plan: Plan, catalog: Catalog, address: DatabaseAddress, group: ProcessGroup, tell: Tell
+) -> None:
+    env = _environment(plan, address)
+    until = time.monotonic() + READY_WITHIN_S
+    if catalog.upstreams is Upstreams.SIMULATED:
+        tell("Simulated upstreams ...")
+        port = load_settings(plan.config, environ=os.environ).simulator_port
+        group.start(
+            "simulator",
+            [sys.executable, "-m", "healing_pipeline.simulator", f"--port={port}",
+             f"--seed={plan.seed}", f"--scenario={plan.scenario}", "--loop",
+             "--exit-with-parent"],
+            env,
+            plan.root,
+        )  # fmt: skip
+        _until(lambda: is_open(port), group, until, "the simulated upstreams")
+    tell("Dagster's code server, daemon and web page ...")
+    socket = _socket_path(plan)
+    dagster = [sys.executable, "-m", "dagster"]
+    group.start(
+        "code_server",
+        [*dagster, "api", "grpc", "-m", "healing_pipeline.definitions", "--socket", str(socket),
+         "--location-name", "healing_pipeline"],
+        env,
+        plan.root,
+    )  # fmt: skip
+    _until(socket.exists, group, until, "Dagster's code server")
+    workspace = plan.state_dir / "workspace.yaml"
+    workspace.write_text(
+        "# Written by `healing up`: daemon and web page share one code server.\n"
+        f"load_from:\n  - grpc_server: {{host: localhost, socket: {socket}, "
+        "location_name: healing_pipeline}\n"
+    )
+    group.start("daemon", [*_script("dagster-daemon"), "run", "-w", str(workspace)], env, plan.root)
+    group.start(
+        "webserver",
+        [*_script("dagster-webserver"), "-w", str(workspace), "-h", "127.0.0.1", "-p",
+         str(plan.port)],
+        env,
+        plan.root,
+    )  # fmt: skip
+    _until(lambda: is_open(plan.port), group, until, "Dagster's web page")
+
+
+def _environment(plan: Plan, address: DatabaseAddress) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DAGSTER_HOME": str(plan.root),
+        CONFIG_VARIABLE: str(plan.config.resolve()),
+        STATE_DIR_VARIABLE: str(plan.state_dir),
+        URL_VARIABLE: address.url,
+        DAGSTER_URL_VARIABLE: address.dagster_url,
+        # The web page and the sensors' evaluations are no terminals.
+        "NO_COLOR": "1",
+    }
+
+
+def _socket_path(plan: Plan) -> Path:
+    # A Unix socket's path may hold about a hundred bytes; a deep project folder has more.
+
+    path = plan.state_dir / "code.sock"
+    if len(str(path).encode()) > 90:
+        path = Path(tempfile.mkdtemp(prefix="healing-")) / "code.sock"
+    path.unlink(missing_ok=True)
+    return path
+
+
+def _script(name: str) -> list[str]:
+    return [sys.executable, str(Path(sys.executable).parent / name)]
+
+
+def _until(ready: Callable[[], bool], group: ProcessGroup, until: float, what: str) -> None:
+    while not ready():
+        group.check()
+        if time.monotonic() > until:
+            raise HealingPipelineError(
+                f"{what} did not get ready within {READY_WITHIN_S:.0f} s. Read the logs in "
+                "the state folder (.healing/logs) and start again."
+            )
+        time.sleep(0.05)

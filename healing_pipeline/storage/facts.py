@@ -1,0 +1,150 @@
+"""Facts as rows of a COPY and as lines of a spool file, there and back without loss."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from healing_pipeline.healing.facts import (
+    AnswerFact,
+    Attempt,
+    Fact,
+    Origin,
+    ProbeResult,
+    SnapshotFact,
+)
+from healing_pipeline.probing.reading import Point, Reading
+from healing_pipeline.storage.text import json_value, storable
+
+__all__ = [
+    "TABLES",
+    "AnswerFact",
+    "Attempt",
+    "Fact",
+    "Json",
+    "Origin",
+    "ProbeResult",
+    "SnapshotFact",
+    "fact_of",
+    "json_reading",
+    "line_of",
+    "reading_of",
+    "row_of",
+]
+
+Json: TypeAlias = Any
+
+TABLES: dict[type[Fact], str] = {
+    Attempt: "attempt",
+    AnswerFact: "answer",
+    ProbeResult: "probe_result",
+    SnapshotFact: "snapshot",
+}
+_KINDS: dict[str, type[Fact]] = {table: kind for kind, table in TABLES.items()}
+
+# In the order of the COPY statements in queries/recorder.sql.
+COLUMNS: dict[type[Fact], tuple[str, ...]] = {
+    Attempt: (
+        *("id", "request_id", "attempt_no", "at", "origin", "source", "endpoint", "strategy"),
+        *("params", "host", "key_name", "failure_class", "evidence", "healed", "fidelity"),
+        *("seconds", "status", "upstream_calls", "late", "incident_id"),
+    ),
+    AnswerFact: (
+        *("request_id", "at", "source", "endpoint", "fidelity", "strategy", "provider"),
+        *("attempts", "seconds", "failure_class", "failed", "as_of"),
+    ),
+    ProbeResult: (
+        *("id", "at", "source", "endpoint", "host", "key_name", "failure_class", "evidence"),
+        *("seconds", "status", "as_of", "confirms"),
+    ),
+    SnapshotFact: (
+        *("endpoint", "request_key", "fetched_at", "as_of", "provider", "reading", "body"),
+        *("fidelity",),
+    ),
+}
+
+_TIMES = frozenset({"at", "as_of", "fetched_at"})
+_IDS = frozenset({"id", "request_id", "confirms"})
+
+
+def row_of(fact: Fact) -> tuple[object, ...]:
+    """The fact's values in the order of its table's COPY statement."""
+    return tuple(_cell(getattr(fact, column)) for column in COLUMNS[type(fact)])
+
+
+def line_of(fact: Fact) -> str:
+    """The fact as one line of JSON, without the line's end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is no JSON value.
+    """
+    values = {each.name: _line_value(getattr(fact, each.name)) for each in fields(fact)}
+    return json.dumps({"fact": TABLES[type(fact)], **values}, allow_nan=False, ensure_ascii=True)
+
+
+def fact_of(line: str) -> Fact:
+    """Read a line back.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If the line is torn, or of another program.
+    """
+    values: dict[str, Any] = json.loads(line)
+    kind = _KINDS[values.pop("fact")]
+    for name, value in values.items():
+        if value is None:
+            continue
+        if name in _TIMES:
+            values[name] = datetime.fromisoformat(value)
+        elif name in _IDS:
+            values[name] = UUID(value)
+        elif name == "body":
+            values[name] = b64decode(value)
+        elif name == "reading":
+            values[name] = reading_of(value)
+    return kind(**values)
+
+
+def json_reading(reading: Reading) -> Json:
+    """A reading as JSON values, compact: a point is a list of three."""
+    return {
+        "instrument": storable(reading.instrument),
+        "interval": storable(reading.interval),
+        "as_of": reading.as_of.isoformat(),
+        "points": [[p.at.isoformat(), storable(p.field), p.value] for p in reading.points],
+    }
+
+
+def reading_of(value: Mapping[str, Any]) -> Reading:
+    """The reading that `json_reading` wrote."""
+    return Reading(
+        instrument=value["instrument"],
+        interval=value["interval"],
+        points=tuple(
+            Point(datetime.fromisoformat(at), field, float(number))
+            for at, field, number in value["points"]
+        ),
+        as_of=datetime.fromisoformat(value["as_of"]),
+    )
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Reading):
+        return json.dumps(json_reading(value), allow_nan=False)
+    if isinstance(value, Mapping):
+        return json.dumps(json_value(value), allow_nan=False)
+    return value
+
+
+def _line_value(value: object) -> Json:
+    return json_reading(value) if isinstance(value, Reading) else json_value(value)

@@ -1,0 +1,86 @@
+"""What is read back of incidents, as frozen values; times are aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.incidents.detection import Severity
+from healing_pipeline.incidents.lifecycle import State
+from healing_pipeline.probing.failure_class import FailureClass
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedIncident:
+    """A new incident and the event that began it."""
+
+    incident_id: int
+    event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """An incident as it stands.
+
+    Attributes
+    ----------
+    state_since : datetime
+        When it came into its state.
+    healing_since : datetime or None
+        When the latest heal began.
+    healed_at : datetime or None
+        When readers were served again, the first time.
+    heals : int
+        How often it was healed; more than once when a route failed.
+    """
+
+    id: int
+    endpoint: str
+    source: str
+    state: State
+    state_since: datetime
+    failure_class: FailureClass
+    evidence: str
+    severity: Severity
+    root_cause: str | None
+    detected_by: str
+    began_at: datetime
+    detected_at: datetime
+    healing_since: datetime | None
+    healed_at: datetime | None
+    resolved_at: datetime | None
+    strategy: str | None
+    fidelity: Fidelity | None
+    heals: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentEventRow:
+    """One step of an incident; `from_state` is None for the one that began it."""
+
+    id: int
+    incident_id: int
+    at: datetime
+    signal: str
+    from_state: State | None
+    to_state: State
+    note: str
+    detail: Mapping[str, object]
+    asks_heal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HealRequestRow:
+    """An event that asks for a heal run; `event_id` names the run, so that it is started once."""
+
+    event_id: int
+    at: datetime
+    signal: str
+    incident_id: int
+    endpoint: str
+    source: str
+    failure_class: FailureClass
+    evidence: str
+    severity: Severity

@@ -1,0 +1,85 @@
+"""Brings a database to the schema of this code: numbered files, each applied once, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from psycopg import Connection
+
+from healing_pipeline.errors import StorageError
+from healing_pipeline.storage.database import Database
+from healing_pipeline.storage.statements import load_statements, migration_files
+
+_SQL = load_statements("migrations")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file."""
+
+    number: int
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """What tells whether the file was edited after it was applied."""
+        return sha256(self.text.encode()).hexdigest()
+
+
+def known_migrations() -> tuple[Migration, ...]:
+    """The migrations of this code, in order; numbered 1, 2, 3, ..."""
+    migrations = tuple(
+        Migration(int(file.name[:4]), file.name.removesuffix(".sql"), file.read_text("utf-8"))
+        for file in migration_files()
+    )
+    assert [each.number for each in migrations] == list(range(1, len(migrations) + 1))
+    return migrations
+
+
+def migrate(
+    database: Database, migrations: tuple[Migration, ...] | None = None
+) -> tuple[Migration, ...]:
+    """Apply what is missing, each migration in a transaction of its own; returns what it applied.
+
+    Two processes that start at once take turns, and the second finds nothing to do.
+
+    Raises
+    ------
+    StorageError
+        If the database is newer than the code, or a migration was edited after it was applied.
+    """
+    wanted = known_migrations() if migrations is None else migrations
+    applied: list[Migration] = []
+    while True:
+        with database.connection() as conn:
+            _SQL.take_turn(conn, name="healing migration")
+            pending = _pending(conn, wanted)
+            if not pending:
+                return tuple(applied)
+            conn.execute(pending[0].text.encode())
+            _SQL.note_migration(
+                conn, number=pending[0].number, name=pending[0].name, sha256=pending[0].sha256
+            )
+        applied.append(pending[0])
+
+
+def _pending(conn: Connection[Any], wanted: tuple[Migration, ...]) -> tuple[Migration, ...]:
+    if not _SQL.ledger_exists(conn):
+        _SQL.ensure_ledger(conn)
+    done = {row["number"]: row for row in _SQL.applied_migrations(conn)}
+    by_number = {each.number: each for each in wanted}
+    for number, row in done.items():
+        if number not in by_number:
+            raise StorageError(
+                f"The database has migration {row['name']}, which this version does not know. "
+                "Install the version of healing_pipeline that made it, or a newer one."
+            )
+        if row["sha256"] != by_number[number].sha256:
+            raise StorageError(
+                f"Migration {row['name']} was edited after it was applied. Restore the file as it "
+                "was, and put the change in a new migration with the next number."
+            )
+    return tuple(each for each in wanted if each.number not in done)

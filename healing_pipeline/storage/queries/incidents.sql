@@ -1,0 +1,89 @@
+-- Incidents and their events. An event is written by the same statement as what it tells of.
+
+-- name: begin_incident(endpoint, source, failure_class, evidence, severity, detected_by, began_at, at, signal, to_state, asks_heal, note)^
+-- Begin an incident with its first event. What a slow observer says began later than it was seen
+-- began when it was seen.
+-- Returns nothing when the endpoint has an open one already.
+WITH begun AS (
+    INSERT INTO incident (endpoint, source, state, state_since, failure_class, evidence, severity,
+                          detected_by, began_at, detected_at)
+    VALUES (:endpoint, :source, :to_state, :at, :failure_class, :evidence, :severity,
+            :detected_by, LEAST(:began_at::timestamptz, :at), :at)
+    ON CONFLICT (endpoint) WHERE state <> 'resolved' DO NOTHING
+    RETURNING id
+)
+INSERT INTO incident_event (incident_id, at, signal, from_state, to_state, note, asks_heal)
+SELECT id, :at, :signal, NULL, :to_state, :note, :asks_heal FROM begun
+RETURNING incident_id, id AS event_id;
+
+-- name: move_incident(incident_id, from_state, to_state, signal, at, note, detail, asks_heal, strategy, fidelity, root_cause, severity)$
+-- Move an incident on, if it is still where the caller believes it is, and say so in an event.
+-- Returns nothing when another worker got there first.
+WITH moved AS (
+    UPDATE incident
+       SET state = :to_state::text,
+           state_since = :at,
+           healing_since = CASE WHEN :to_state::text = 'healing' THEN :at ELSE healing_since END,
+           healed_at = CASE WHEN :to_state::text = 'healed' THEN COALESCE(healed_at, :at)
+                            ELSE healed_at END,
+           heals = heals + (:to_state::text = 'healed')::int,
+           resolved_at = CASE WHEN :to_state::text = 'resolved' THEN :at::timestamptz END,
+           strategy = COALESCE(:strategy, strategy),
+           fidelity = COALESCE(:fidelity::text, fidelity),
+           root_cause = COALESCE(:root_cause, root_cause),
+           severity = COALESCE(:severity::text, severity)
+     WHERE id = :incident_id AND state = :from_state::text
+    RETURNING id
+)
+INSERT INTO incident_event (incident_id, at, signal, from_state, to_state, note, detail, asks_heal)
+SELECT id, :at, :signal, :from_state, :to_state, :note, :detail, :asks_heal FROM moved
+RETURNING id;
+
+-- name: open_incidents(source)
+-- Incidents that are not resolved, the oldest first; of all sources when `source` is null.
+-- Empty: all is well.
+SELECT * FROM incident
+ WHERE state <> 'resolved' AND (:source::text IS NULL OR source = :source)
+ ORDER BY id;
+
+-- name: incident_by_id(incident_id)^
+-- Returns nothing when there is no such incident.
+SELECT * FROM incident WHERE id = :incident_id;
+
+-- name: open_incident_of(endpoint)^
+-- Returns nothing when the endpoint has no open incident.
+SELECT * FROM incident WHERE endpoint = :endpoint AND state <> 'resolved';
+
+-- name: recent_incidents(since, limit)
+-- Incidents that were open at or after `since`, the newest first.
+SELECT * FROM incident
+ WHERE resolved_at IS NULL OR resolved_at >= :since
+ ORDER BY id DESC
+ LIMIT :limit;
+
+-- name: incident_events(incident_id)
+-- The steps of an incident, in order. Empty: there is no such incident.
+SELECT id, incident_id, at, signal, from_state, to_state, note, detail, asks_heal
+  FROM incident_event
+ WHERE incident_id = :incident_id
+ ORDER BY id;
+
+-- name: heal_requests(source, since_event_id)
+-- The newest event of an incident, where it asks for a heal run and the incident still waits where
+-- the event put it. Event ids are given out before commit, so a smaller one may appear after a
+-- larger one was read: those of the last half minute are told again whatever the cursor says. The
+-- run key, which names the event, makes that harmless.
+-- Empty: nobody waits for a heal run.
+SELECT event.id AS event_id, event.at, event.signal, incident.id AS incident_id,
+       incident.endpoint, incident.source, incident.failure_class, incident.evidence,
+       incident.severity
+  FROM incident_event AS event
+  JOIN incident ON incident.id = event.incident_id
+ WHERE event.asks_heal
+   AND (:source::text IS NULL OR incident.source = :source)
+   AND (event.id > :since_event_id OR event.recorded_at > now() - interval '30 seconds')
+   AND incident.state <> 'resolved'
+   AND incident.state = event.to_state
+   AND NOT EXISTS (SELECT FROM incident_event AS later
+                    WHERE later.incident_id = event.incident_id AND later.id > event.id)
+ ORDER BY event.id;

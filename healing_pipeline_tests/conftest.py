@@ -1,0 +1,145 @@
+"""A PostgreSQL server for the tests that need one, and for each of them a database of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+from hypothesis import settings
+from psycopg import sql
+
+from healing_pipeline.storage.database import Database
+from healing_pipeline.storage.embedded import EmbeddedServer
+from healing_pipeline.storage.migration import migrate
+
+TEMPLATE = "healing_template"
+
+# On a machine that does other work too, a slow example says nothing about the code.
+settings.register_profile("healing_pipeline", deadline=None)
+settings.load_profile("healing_pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerForTests:
+    """Where databases can be made: a server of the user's, or an embedded one of our own."""
+
+    dsn: str  # of its maintenance database
+
+    def url(self, database: str) -> str:
+        return urlunsplit(urlsplit(self.dsn)._replace(path=f"/{database}"))
+
+    def create(self, database: str, template: str | None = None) -> None:
+        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database))
+        if template is not None:
+            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        self._execute(statement)
+
+    def drop(self, database: str) -> None:
+        self._execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database))
+        )
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def pg_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerForTests]:
+    """`HEALING_PIPELINE_TEST_DSN`, or an embedded server that the xdist workers share."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    dsn = os.environ.get("HEALING_PIPELINE_TEST_DSN")
+    if dsn:
+        yield _with_template(ServerForTests(dsn), shared)
+        return
+    # Not below pytest's own folder: that is closed to others, also to the server's user.
+    note = shared / "embedded_server.json"
+    with _locked(shared / "embedded_server.lock"):
+        if note.exists():
+            use = json.loads(note.read_text())
+        else:
+            use = {"dir": tempfile.mkdtemp(prefix="healing-tests-"), "workers": 0}
+        server = EmbeddedServer(Path(use["dir"])).start()
+        note.write_text(json.dumps({**use, "workers": use["workers"] + 1}))
+    try:
+        yield _with_template(ServerForTests(server.url("postgres")), shared)
+    finally:
+        with _locked(shared / "embedded_server.lock"):
+            server.stop()
+            use = json.loads(note.read_text())
+            use["workers"] -= 1
+            if use["workers"] == 0:
+                shutil.rmtree(use["dir"])
+                note.unlink()
+            else:
+                note.write_text(json.dumps(use))
+
+
+def _with_template(server: ServerForTests, shared: Path) -> ServerForTests:
+    """The server, with a database to copy that was migrated once."""
+    done = shared / "template_database"
+    with _locked(shared / "template_database.lock"):
+        if not _is_there(server, done):
+            server.drop(TEMPLATE)
+            server.create(TEMPLATE)
+            with Database(server.url(TEMPLATE), max_size=1) as database:
+                migrate(database)
+            done.write_text(server.dsn)
+    return server
+
+
+def _is_there(server: ServerForTests, done: Path) -> bool:
+    # A worker that came after all others had gone started another server.
+    return done.exists() and done.read_text() == server.dsn
+
+
+@pytest.fixture
+def database_url(pg_server: ServerForTests) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{uuid4().hex}"
+    pg_server.create(name, TEMPLATE)
+    yield pg_server.url(name)
+    pg_server.drop(name)
+
+
+@pytest.fixture
+def empty_database_url(pg_server: ServerForTests) -> Iterator[str]:
+    """A database of the test's own with nothing in it."""
+    name = f"test_{uuid4().hex}"
+    pg_server.create(name)
+    yield pg_server.url(name)
+    pg_server.drop(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A pool on a migrated database of the test's own."""
+    with Database(database_url, max_size=12) as database:
+        yield database
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """A folder that an embedded server may use: pytest's own are closed to the server's user."""
+    path = Path(tempfile.mkdtemp(prefix="healing-state-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
