@@ -34,7 +34,7 @@ def state_dir(environ: Mapping[str, str]) -> Path:
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
-    """The configuration that applies: ``config/healing_config.yaml`` unless the environment says."""
+    """The configuration: ``config/healing_config.yaml`` unless the environment says."""
     return Path(environ.get(CONFIG_VARIABLE) or "config/healing_config.yaml")
 
 
@@ -70,7 +70,7 @@ def load_catalog(config: Path, environ: Mapping[str, str]) -> Catalog:
 
 
 def system_clock(offset_s: float = 0.0) -> Clock:
-    """The machine's clock, shifted by `offset_s` seconds where a simulation has a date of its own."""
+    """The machine's clock, shifted by `offset_s` seconds where a simulation has its own date."""
 
     def now() -> datetime:
         return datetime.fromtimestamp(time.time() + offset_s, tz=UTC)

@@ -1,7 +1,7 @@
 """What one process holds open: engine, client, database, recorder; for edges that are not async.
 
-The engine is async; Dagster's ops and the command line are not. An anyio portal runs one event loop in
-a thread of its own, so that a process has one connection pool however many threads ask.
+The engine is async; Dagster's ops and the command line are not. An anyio portal runs one event loop
+in a thread of its own, so that a process has one connection pool however many threads ask.
 """
 
 from __future__ import annotations

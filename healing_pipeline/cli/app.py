@@ -70,7 +70,7 @@ def up(
     port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
     scenario: Annotated[
         str, typer.Option(help="Faults of the simulated upstreams, repeated: a name or a file.")
-    ] = "first_light",
+    ] = "demo",
     seed: Annotated[int, typer.Option(help="Seed of the simulated market and faults.")] = 1,
 ) -> None:
     """Start everything and tell what happens; Ctrl-C stops it."""

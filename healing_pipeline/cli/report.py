@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from healing_pipeline.cli.console import COLOURS, out, print_json
@@ -57,9 +58,10 @@ def _document(rows: list[HealthRow], incidents: list[IncidentRow], hours: float)
 
 def _show(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> None:
     summed = totals(rows)
-    health = Table(title=f"Health over {hours:g} h: {len(rows)} endpoints")
+    health = Table(title=f"Health over {hours:g} h: {len(rows)} endpoints", box=SIMPLE)
     for column in ("endpoint", "state", "uptime", "requests", "met", "healed", "errors", "p95 s"):
-        health.add_column(column, justify="left" if column in {"endpoint", "state"} else "right")
+        left = column in {"endpoint", "state"}
+        health.add_column(column, justify="left" if left else "right", no_wrap=True)
     for row in rows:
         colour = "green" if row.state == HEALTHY else "yellow" if row.state == "healed" else "red"
         health.add_row(
@@ -73,21 +75,20 @@ def _show(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> 
             "-" if row.p95_s is None else f"{row.p95_s:.2f}",
         )
     out.print(health)
-    story = Table(title=f"Incidents: {len(incidents)}")
-    for column in ("incident", "endpoint", "failure class", "state", "strategy", "fidelity",
-                   "detected (UTC)", "to heal s"):  # fmt: skip
-        story.add_column(column, justify="right" if column == "to heal s" else "left")
+    story = Table(title=f"Incidents: {len(incidents)}", box=SIMPLE)
+    columns = ("endpoint", "failure", "state", "healed by", "detected", "to heal s")
+    for column in columns:
+        right = column == "to heal s"
+        story.add_column(column, justify="right" if right else "left", no_wrap=True)
     for each in incidents[:50]:
         seconds = None if each.healed_at is None else each.healed_at - each.detected_at
         colour = COLOURS.get(each.fidelity or "", "white")
         story.add_row(
-            str(each.id),
             each.endpoint,
             each.failure_class,
             each.state,
-            each.strategy or "-",
-            f"[{colour}]{each.fidelity or '-'}[/{colour}]",
-            f"{each.detected_at:%m-%d %H:%M:%S}",
+            f"[{colour}]{each.strategy or '-'}[/{colour}]",
+            f"{each.detected_at:%d. %H:%M:%S}",
             "-" if seconds is None else f"{seconds.total_seconds():.2f}",
         )
     out.print(story)

@@ -65,11 +65,11 @@ def _tell(text: str) -> None:
 
 def _welcome(running: Stack) -> None:
     catalog = running.catalog
-    _tell(f"Dagster:            {running.plan.page}")
+    _tell(f"Dagster:             {running.plan.page}")
     if catalog.upstreams is Upstreams.SIMULATED:
         _tell(
             f"Simulated upstreams: scenario '{running.plan.scenario}' repeats, "
-            f"seed {running.plan.seed}"
+            f"seed {running.plan.seed}; simulated readers ask meanwhile"
         )
     _tell(
         f"Watching {len(catalog.endpoints)} endpoints of {len(catalog.sources)} sources; "

@@ -12,7 +12,7 @@ from healing_pipeline.storage.reports import health_rows, save_health_report
 
 
 def make_report(connection: Connection[Any], now: datetime, *, window_s: float) -> HealthReport:
-    """Compute the health of every endpoint over the `window_s` seconds before `now`, and store it."""
+    """Compute every endpoint's health over the `window_s` seconds before `now`, and store it."""
     rows = health_rows(connection, now - timedelta(seconds=window_s), now)
     save_health_report(connection, rows)
     return HealthReport(report_at=now, window_s=window_s, rows=rows)

@@ -26,8 +26,7 @@ from healing_pipeline.storage.counts import fact_ids, incident_counts
 if TYPE_CHECKING:
     from healing_pipeline.drill.run import Drill, Read
 
-# The heaviest share still decides by more than chance whether a call that was not made would have met
-# the fault.
+# A call that was not made would more likely have met a fault of this share than not.
 LIKELY = 0.5
 
 
@@ -162,8 +161,8 @@ def _sightings(
 ) -> Sightings:
     """Every recognised failure, by the fault that caused it.
 
-    A call that arrived is looked up in the simulator's log. One that did not (a refused connection),
-    and one of the control loop, is laid to the fault that covered it then.
+    A call that arrived is looked up in the simulator's log. One that did not (a refused
+    connection), and one of the control loop, is laid to the fault that covered it then.
     """
     seen: list[tuple[int, float]] = []
     for read in drill.reads:

@@ -68,7 +68,7 @@ def fault_of(
 
 
 def difference_of(reading: Reading, true: Reading, *, whole: bool) -> str | None:
-    """Where a reading departs from the true one; `whole` asks for every number, not only true ones."""
+    """Where a reading departs from the true one; `whole` asks for every number of it."""
     if reading.instrument != true.instrument:
         return f"is of {reading.instrument}, not of {true.instrument}"
     values = {(point.at, point.field): point.value for point in true.points}

@@ -1,7 +1,7 @@
 """The assets: `market_data`, read through the healing data path, and `health_report`.
 
-pandas and matplotlib are imported inside the bodies: a heal run starts from the same module and must
-not pay for them.
+pandas and matplotlib are imported inside the bodies: a heal run starts from the same module and
+must not pay for them.
 """
 
 import asyncio

@@ -28,7 +28,7 @@ class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     config_path: str
 
     def session(self) -> Session:
-        """This process's session.
+        """Open the process's session, or give the one that is open.
 
         Raises
         ------

@@ -9,8 +9,8 @@ from healing_pipeline.orchestration.jobs import heal_endpoint
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.storage.checks import newest_settled_event
 
-# A sensor loop ticks every five seconds at best. An evaluation stays in its tick and goes on looking,
-# so that what happens between two ticks is not seen late.
+# A sensor loop ticks every five seconds at best. An evaluation stays in its tick and goes on
+# looking, so that what happens between two ticks is not seen late.
 TICK_S = 4.0
 LOOK_EVERY_S = 1.0
 

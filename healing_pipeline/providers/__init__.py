@@ -1,0 +1,1 @@
+"""The providers: a folder each with requests, classification rules and readings. Pure."""

@@ -218,6 +218,12 @@ def _start_processes(
         env,
         plan.root,
     )  # fmt: skip
+    if catalog.upstreams is Upstreams.SIMULATED:
+        rate = load_scenario(plan.scenario).traffic.requests_per_s
+        command = [sys.executable, "-m", "healing_pipeline.stack.readers"]
+        group.start(
+            "readers", [*command, str(plan.config), str(rate), str(plan.seed)], env, plan.root
+        )
     _until(lambda: is_open(plan.port), group, until, "Dagster's web page")
 
 
