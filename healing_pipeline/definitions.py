@@ -30,12 +30,18 @@ def build_definitions(
     config : Path, optional
         Instead of ``$HEALING_CONFIG`` or ``config/healing_config.yaml``.
     environ : Mapping[str, str], optional
-        Instead of the process's environment; holds the API keys.
+        Instead of the process's environment; holds the API keys. It serves to check the
+        configuration: ticks and runs are processes of their own and read their own environment.
 
     Raises
     ------
     ConfigurationError
         If the configuration cannot be used.
+
+    Notes
+    -----
+    It names no executor, because definitions that are merged may have one together: the jobs here
+    bring their own, and whatever else is materialised takes yours.
     """
     surroundings = os.environ if environ is None else environ
     path = config_path(surroundings) if config is None else config
@@ -72,8 +78,21 @@ def build_definitions(
             "healing": HealingResource(config_path=str(path.resolve())),
             MEMORY: dg.mem_io_manager,
         },
-        executor=dg.in_process_executor,
     )
 
 
-defs = build_definitions()
+def __getattr__(name: str) -> dg.Definitions:
+    # `defs` is made when it is asked for: whoever imports this module to merge `build_definitions`
+    # with definitions of their own has no configuration at the default place.
+    if name != "defs":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    made = dg.Definitions.merge(
+        build_definitions(), dg.Definitions(executor=dg.in_process_executor)
+    )
+    globals()[name] = made
+    return made
+
+
+def __dir__() -> list[str]:
+    # Dagster finds a module's definitions by listing it.
+    return sorted({*globals(), "defs"})

@@ -11,7 +11,10 @@ from rich.console import Console
 from healing_pipeline.catalog.values import Upstreams
 from healing_pipeline.probing.failure_class import FailureClass
 
-out = Console(highlight=False)
+# What is piped has no width; rich would cut its tables to 80 columns.
+PIPED_WIDTH = 140
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 COLOURS = {"exact": "green", "stale": "yellow", "coarser": "yellow", "proxy": "yellow"}

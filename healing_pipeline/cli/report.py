@@ -58,10 +58,12 @@ def _document(rows: list[HealthRow], incidents: list[IncidentRow], hours: float)
 
 def _show(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> None:
     summed = totals(rows)
-    health = Table(title=f"Health over {hours:g} h: {len(rows)} endpoints", box=SIMPLE)
-    for column in ("endpoint", "state", "uptime", "requests", "met", "healed", "errors", "p95 s"):
+    health = Table(
+        title=f"Health over {hours:g} h: {len(rows)} endpoints", box=SIMPLE, pad_edge=False
+    )
+    for column in ("endpoint", "state", "uptime", "asked", "met", "healed", "errors", "p95 s"):
         left = column in {"endpoint", "state"}
-        health.add_column(column, justify="left" if left else "right", no_wrap=True)
+        health.add_column(column, justify="left" if left else "right", no_wrap=left)
     for row in rows:
         colour = "green" if row.state == HEALTHY else "yellow" if row.state == "healed" else "red"
         health.add_row(
@@ -75,11 +77,11 @@ def _show(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> 
             "-" if row.p95_s is None else f"{row.p95_s:.2f}",
         )
     out.print(health)
-    story = Table(title=f"Incidents: {len(incidents)}", box=SIMPLE)
+    story = Table(title=f"Incidents: {len(incidents)}", box=SIMPLE, pad_edge=False)
     columns = ("endpoint", "failure", "state", "healed by", "detected", "to heal s")
     for column in columns:
         right = column == "to heal s"
-        story.add_column(column, justify="right" if right else "left", no_wrap=True)
+        story.add_column(column, justify="right" if right else "left", no_wrap=column == "endpoint")
     for each in incidents[:50]:
         seconds = None if each.healed_at is None else each.healed_at - each.detected_at
         colour = COLOURS.get(each.fidelity or "", "white")

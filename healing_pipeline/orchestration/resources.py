@@ -13,11 +13,16 @@ import dagster as dg
 from healing_pipeline.session import Session, open_session
 
 _opened: dict[str, Session] = {}
+_open_parts = ExitStack()
 _opening = threading.Lock()
 
 
 class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Gives access to the engine and the tables; opened once per process, on first use.
+
+    A code server evaluates hundreds of ticks an hour: each with a session of its own would connect
+    hundreds of times. Where a process lives on after its last use, as a test does, `close_sessions`
+    closes them.
 
     Attributes
     ----------
@@ -37,12 +42,18 @@ class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         with _opening:
             if self.config_path not in _opened:
-                stack = ExitStack()
-                try:
-                    session = open_session(stack, Path(self.config_path), os.environ)
-                except BaseException:
-                    stack.close()
-                    raise
-                atexit.register(stack.close)
+                with ExitStack() as parts:
+                    session = open_session(parts, Path(self.config_path), os.environ)
+                    _open_parts.enter_context(parts.pop_all())
                 _opened[self.config_path] = session
             return _opened[self.config_path]
+
+
+def close_sessions() -> None:
+    """Close every session of this process, the last opened first; the next use opens a new one."""
+    with _opening:
+        _opened.clear()
+        _open_parts.close()
+
+
+atexit.register(close_sessions)

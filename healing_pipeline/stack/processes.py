@@ -18,7 +18,7 @@ from pathlib import Path
 from healing_pipeline.errors import HealingPipelineError
 
 # Dagster's processes end their children on SIGINT; on SIGTERM some stay behind.
-POLITE_S = 5.0
+POLITE_S = 4.0
 FIRM_S = 2.0
 
 
@@ -77,7 +77,7 @@ class ProcessGroup:
                 )
 
     def stop(self) -> None:
-        """Stop every part and what it started: asked first, then made to, within seven seconds."""
+        """Stop every part and what it started: asked first, then made to, within six seconds."""
         for child in reversed(self._children):
             _signal(child, signal.SIGINT)
         self._wait(POLITE_S)

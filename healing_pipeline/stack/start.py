@@ -18,7 +18,8 @@ from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
 from healing_pipeline.errors import ConfigurationError, HealingPipelineError
 from healing_pipeline.installation import CONFIG_VARIABLE, STATE_DIR_VARIABLE, load_catalog
-from healing_pipeline.simulator.hosts import HOSTS
+from healing_pipeline.simulator.control import SimulatorControl
+from healing_pipeline.simulator.hosts import HOSTS, control_address
 from healing_pipeline.simulator.scenario import load_scenario
 from healing_pipeline.stack.account import Line, line_for
 from healing_pipeline.stack.ports import is_open, require_free
@@ -35,6 +36,8 @@ from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.probes import seed_schedule
 
 READY_WITHIN_S = 120.0
+
+LONGEST_SOCKET_PATH = 90
 
 # A daemon that looks at once at everything would begin with all endpoints in one second.
 FIRST_PROBES_WITHIN_S = 20.0
@@ -79,17 +82,18 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
         If something cannot be started: a broken configuration, a port in use, a stack that runs
         already. Nothing is left running then.
     """
-    catalog = _checked(plan)
     with ExitStack() as parts:
         parts.enter_context(_only_one(plan.state_dir))
+        catalog = _checked(plan)
         tell("PostgreSQL ...")
         address = resolve_database(os.environ, plan.state_dir)
         parts.callback(_stop_database, address)
         database = parts.enter_context(Database(address.url))
         migrate(database)
         _schedule(database, catalog)
+        socket = parts.enter_context(_socket(plan.state_dir))
         group = parts.enter_context(ProcessGroup(plan.state_dir / "logs"))
-        _start_processes(plan, catalog, address, group, tell)
+        _start_processes(plan, catalog, address, socket, group, tell)
         yield Stack(plan, catalog, database, group)
         tell("Stopping ...")
 
@@ -177,24 +181,28 @@ def _schedule(database: Database, catalog: Catalog) -> None:
 
 
 def _start_processes(
-    plan: Plan, catalog: Catalog, address: DatabaseAddress, group: ProcessGroup, tell: Tell
+    plan: Plan,
+    catalog: Catalog,
+    address: DatabaseAddress,
+    socket: Path,
+    group: ProcessGroup,
+    tell: Tell,
 ) -> None:
     env = _environment(plan, address)
+    port = load_settings(plan.config, environ=os.environ).simulator_port
     until = time.monotonic() + READY_WITHIN_S
     if catalog.upstreams is Upstreams.SIMULATED:
         tell("Simulated upstreams ...")
-        port = load_settings(plan.config, environ=os.environ).simulator_port
         group.start(
             "simulator",
             [sys.executable, "-m", "healing_pipeline.simulator", f"--port={port}",
-             f"--seed={plan.seed}", f"--scenario={plan.scenario}", "--loop",
+             f"--seed={plan.seed}", f"--scenario={plan.scenario}", "--loop", "--paused",
              "--exit-with-parent"],
             env,
             plan.root,
         )  # fmt: skip
         _until(lambda: is_open(port), group, until, "the simulated upstreams")
     tell("Dagster's code server, daemon and web page ...")
-    socket = _socket_path(plan)
     dagster = [sys.executable, "-m", "dagster"]
     group.start(
         "code_server",
@@ -218,13 +226,17 @@ def _start_processes(
         env,
         plan.root,
     )  # fmt: skip
+    _until(lambda: is_open(plan.port), group, until, "Dagster's web page")
     if catalog.upstreams is Upstreams.SIMULATED:
+        # Only now may anything fail: a fault that nobody watches is no demonstration.
+        control = SimulatorControl(control_address(port))
+        control.start()
+        control.close()
         rate = load_scenario(plan.scenario).traffic.requests_per_s
         command = [sys.executable, "-m", "healing_pipeline.stack.readers"]
         group.start(
             "readers", [*command, str(plan.config), str(rate), str(plan.seed)], env, plan.root
         )
-    _until(lambda: is_open(plan.port), group, until, "Dagster's web page")
 
 
 def _environment(plan: Plan, address: DatabaseAddress) -> dict[str, str]:
@@ -240,14 +252,17 @@ def _environment(plan: Plan, address: DatabaseAddress) -> dict[str, str]:
     }
 
 
-def _socket_path(plan: Plan) -> Path:
-    # A Unix socket's path may hold about a hundred bytes; a deep project folder has more.
-
-    path = plan.state_dir / "code.sock"
-    if len(str(path).encode()) > 90:
-        path = Path(tempfile.mkdtemp(prefix="healing-")) / "code.sock"
-    path.unlink(missing_ok=True)
-    return path
+@contextmanager
+def _socket(folder: Path) -> Iterator[Path]:
+    """A path for the code server's Unix socket, which the system limits to about 100 bytes."""
+    path = folder / "code.sock"
+    with ExitStack() as cleaning:
+        if len(str(path).encode()) > LONGEST_SOCKET_PATH:
+            short = cleaning.enter_context(tempfile.TemporaryDirectory(prefix="healing-"))
+            path = Path(short) / "code.sock"
+        path.unlink(missing_ok=True)
+        yield path
+        path.unlink(missing_ok=True)
 
 
 def _script(name: str) -> list[str]:

@@ -32,12 +32,23 @@ HAVING count(*) FILTER (WHERE failure_class <> 'ok') > 0
 
 -- name: reader_evidence(source, since)
 -- What readers' plain calls met since a moment, per endpoint: how many failed, and how many were
--- good since the newest failure. Empty: nobody asked.
-WITH plain AS (
-    SELECT source, endpoint, at, failure_class, evidence, failure_class = 'ok' AS good,
+-- good since the newest failure. What they met before our own latest look, or before the endpoint's
+-- last incident was resolved, is known already: it would open that incident again.
+-- Empty: nobody asked.
+WITH known AS (
+    SELECT endpoint, max(at) AS until FROM (
+        SELECT endpoint, at FROM probe_result WHERE source = :source AND at >= :since
+        UNION ALL
+        SELECT endpoint, resolved_at FROM incident WHERE source = :source AND resolved_at >= :since
+    ) AS look
+     GROUP BY endpoint
+), plain AS (
+    SELECT endpoint, at, failure_class, evidence, failure_class = 'ok' AS good,
            row_number() OVER (PARTITION BY endpoint ORDER BY at DESC, seq DESC) AS back
       FROM attempt
+      LEFT JOIN known USING (endpoint)
      WHERE source = :source AND at >= :since AND origin = 'reader' AND strategy = 'plain'
+       AND (known.until IS NULL OR at > known.until)
 ), last_bad AS (
     SELECT DISTINCT ON (endpoint) endpoint, back, failure_class::text, evidence
       FROM plain
