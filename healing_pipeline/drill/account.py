@@ -96,6 +96,9 @@ def _outcome(
     endpoint = drill.catalog.endpoints[read.arrival.endpoint]
     source = drill.catalog.sources[endpoint.source]
     answer = read.end if isinstance(read.end, Answer) else None
+    if answer is not None and answer.fidelity not in endpoint.accepts:
+        # The engine should never hand it out; its word is not what is scored here.
+        answer = None
     tried = attempts.get(read.end.request_id, [])
     wrong = None
     if answer is not None:
@@ -110,7 +113,9 @@ def _outcome(
     first = log.get(f"{read.token}.1")
     at_s = _at_s(drill, read.asked_at)
     plain_first = bool(tried) and tried[0].strategy == PLAIN
-    if first is not None and plain_first:
+    if plain_first and tried[0].failure_class != FailureClass.OK:
+        hit = True
+    elif first is not None and plain_first:
         hit = first["fault"] is not None
     else:
         # Nothing was sent, or nothing arrived: what would a plain call have met?

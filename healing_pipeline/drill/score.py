@@ -100,7 +100,6 @@ def score(
     unavoidable = [each for each in met if each.fidelity is None and not each.existed]
     errors = [each for each in outcomes if each.fidelity is None and each.existed]
     healable = len(met) - len(unavoidable)
-    errors_met = sum(each.met_fault for each in errors)
     answers = Counter("failed" if each.fidelity is None else each.fidelity for each in outcomes)
     return {
         "scenario": scenario,
@@ -110,7 +109,7 @@ def score(
         "answers": {name: answers[name] for name in (*Fidelity, "failed")},
         "met_fault": len(met),
         "unavoidable": len(unavoidable),
-        "healed_share": 1.0 if healable == 0 else (healable - errors_met) / healable,
+        "healed_share": _healed_share(healable, len(errors)),
         "healed_by_class": _by_class(met),
         "reader_errors": len(errors),
         "wrong_as_good": sum(each.wrong is not None for each in outcomes),
@@ -157,6 +156,11 @@ def spread(values: Iterable[float]) -> dict[str, float | None]:
         "p95": round(ordered[rank], 4),
         "max": round(ordered[-1], 4),
     }
+
+
+def _healed_share(healable: int, errors: int) -> float:
+    # An error without a fault of the script is an error all the same, and no share is below 0.
+    return 1.0 if healable == 0 else max(0.0, (healable - errors) / healable)
 
 
 def _by_class(met: Sequence[Outcome]) -> dict[str, dict[str, int]]:

@@ -121,6 +121,10 @@ class Upstream(Protocol):
         """Let time pass, with jitter already in `seconds`."""
         ...
 
+    def now(self) -> datetime:
+        """The wall time, aware UTC."""
+        ...
+
     def jitter(self) -> float:
         """A number in [0, 1) from the injected source of randomness."""
         ...

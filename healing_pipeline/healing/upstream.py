@@ -81,6 +81,10 @@ class Asking:
         """Wait, but not past the deadline."""
         await self._clock.sleep(min(seconds, self.remaining_s))
 
+    def now(self) -> datetime:
+        """The wall time."""
+        return self._clock.now()
+
     def jitter(self) -> float:
         """A number in [0, 1)."""
         return self._random()

@@ -332,3 +332,33 @@ def test_an_incident_that_ended_before_the_window_is_not_in_it(database):
         assert health_rows(connection, later(11), later(60)) == []
         (row,) = health_rows(connection, later(9), later(60))
         assert (row.incidents, row.state, row.fidelity_now) == (1, "healthy", None)
+
+
+def test_what_readers_met_before_an_incident_was_resolved_does_not_open_it_again(
+    database, database_url
+):
+    """Seen in a demonstration: an incident opened a second after it was resolved, by old evidence."""
+    store(database_url, failed_attempt(at=later(1)))
+    with database.connection() as connection:
+        begun = begin(connection, at=later(2))
+        move_incident(
+            connection,
+            incident_id=begun.incident_id,
+            from_state="open",
+            to_state="resolved",
+            signal="recovered",
+            at=later(3),
+            note="well again",
+        )
+        assert reader_evidence(connection, source="yahoo", since=NOON) == []
+    store(database_url, failed_attempt(at=later(4)))
+    with database.connection() as connection:
+        (heard,) = reader_evidence(connection, source="yahoo", since=NOON)
+    assert (heard.failures, heard.first_at) == (1, later(4))
+
+
+def test_what_readers_met_before_our_own_look_is_no_news(database, database_url):
+    store(database_url, failed_attempt(at=later(1)), probe(at=later(2)), attempt(at=later(3)))
+    with database.connection() as connection:
+        (heard,) = reader_evidence(connection, source="yahoo", since=NOON)
+    assert (heard.failures, heard.good_since) == (0, 1)

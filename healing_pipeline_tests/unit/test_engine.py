@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds import START, World, bad, good, rows
 
+from healing_pipeline.catalog.values import Quota
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.answer import Answer, HealingFailed
+from healing_pipeline.healing.behind import LOOK_EVERY_S, look_spacing_s
 from healing_pipeline.healing.facts import AnswerFact, Attempt, SnapshotFact
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.memory import Route
@@ -189,7 +191,7 @@ def test_a_route_that_no_longer_works_falls_back_to_the_whole_plan():
 
 def test_an_endpoint_that_is_not_catalogued_is_our_fault_and_names_the_cure():
     world = World(lambda request, at: good())
-    with pytest.raises(ConfigurationError, match="healing check"):
+    with pytest.raises(ConfigurationError, match="healing probe"):
         asyncio.run(world.engine.fetch("line/unknown"))
 
 
@@ -197,3 +199,51 @@ def test_no_fact_holds_the_key():
     world = World(lambda request, at: bad(FailureClass.AUTH_ERROR))
     world.fetch()
     assert "s3cret" not in repr(world.facts)
+
+
+def test_attempts_are_numbered_from_one_whoever_begins():
+    answers = iter([good(), *[bad(FailureClass.RATE_LIMIT)] * 9])
+    world = World(lambda request, at: next(answers))
+    world.fetch()
+    world.routes.put(
+        Route("line/x", "use_cached_data", Fidelity.STALE, FailureClass.RATE_LIMIT, incident_id=7)
+    )
+    end = world.fetch()
+    (first, *_) = [each for each in world.facts_of(Attempt) if each.request_id == end.request_id]
+    assert (first.attempt_no, first.strategy) == (1, "use_cached_data")
+
+
+def test_behind_a_route_the_primary_is_asked_now_and_then_and_nobody_waits_for_it():
+    world = World(lambda request, at: good())
+    world.fetch()
+    world.routes.put(
+        Route("line/x", "use_cached_data", Fidelity.STALE, FailureClass.RATE_LIMIT, incident_id=7)
+    )
+
+    async def read_for_a_minute():
+        for _ in range(60):
+            end = await world.engine.fetch("line/x")
+            assert (end.strategy, end.attempts) == ("use_cached_data", 0)
+            await asyncio.sleep(0)
+            world.time.elapsed += 1
+
+    asyncio.run(read_for_a_minute())
+    looks = [
+        each for each in world.facts_of(Attempt)
+        if each.strategy == "plain" and each.attempt_no == 2
+    ]  # fmt: skip
+    assert len(looks) == 60 / LOOK_EVERY_S
+
+
+@given(
+    per_minute=st.none() | st.integers(1, 1000),
+    per_day=st.none() | st.integers(1, 100_000),
+    share=st.floats(0.01, 1.0),
+)
+def test_looks_behind_routes_stay_within_the_probes_share(per_minute, per_day, share):
+    spacing = look_spacing_s(Quota(per_minute=per_minute, per_day=per_day), share)
+    assert spacing >= LOOK_EVERY_S
+    if per_minute is not None:
+        assert 60 / spacing <= max(1.0, per_minute * share) * (1 + 1e-9)
+    if per_day is not None:
+        assert 86_400 / spacing <= max(1.0, per_day * share) * (1 + 1e-9)

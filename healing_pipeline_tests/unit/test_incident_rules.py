@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -136,3 +137,8 @@ def test_the_diagram_shows_every_move_of_the_table():
     for state, moves in TRANSITIONS.items():
         for signal, target in moves.items():
             assert f"{state} --> {target}: {signal}" in text
+
+
+def test_the_readme_shows_the_diagram_of_the_table():
+    readme = Path(__file__).parents[2] / "README.md"
+    assert diagram() in readme.read_text(encoding="utf-8")

@@ -49,6 +49,9 @@ class Counting:
         assert seconds >= 0
         self.seconds += seconds
 
+    def now(self):
+        return START + timedelta(seconds=self.seconds)
+
     def jitter(self):
         return 0.999
 

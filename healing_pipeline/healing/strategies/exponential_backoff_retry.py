@@ -92,7 +92,7 @@ class ExponentialBackoffRetry:
                     fidelity=Fidelity.EXACT,
                     reading=seen.reading,
                     body=seen.response.body,
-                    fetched_at=situation.now,
+                    fetched_at=upstream.now(),
                     provider=situation.endpoint.source,
                     evidence=f"good on try {number + 2}",
                 )

@@ -72,7 +72,7 @@ class ReduceRequestSize:
             fidelity=Fidelity.COARSER,
             reading=seen.reading,
             body=seen.response.body,
-            fetched_at=situation.now,
+            fetched_at=upstream.now(),
             provider=situation.endpoint.source,
             evidence=f"answered when asked for {self.factor:.0%} of the rows",
         )
