@@ -6,6 +6,7 @@ impossible beside what the same endpoint said minutes ago.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from healing_pipeline.catalog.values import Endpoint
@@ -16,6 +17,10 @@ from healing_pipeline.probing.response import Verdict
 # A market does not do this between two looks minutes apart; a mangled body does.
 IMPOSSIBLE_RATIO = 3.0
 
+# Overnight a share may split ten to one. Were that impossible too, the endpoint would be refused for
+# ever, because what is refused is never remembered.
+SAME_SESSION = timedelta(hours=6)
+
 # Servers behind one name disagree by seconds about the newest number.
 BACKWARDS_TOLERANCE = timedelta(minutes=2)
 
@@ -23,8 +28,8 @@ BACKWARDS_TOLERANCE = timedelta(minutes=2)
 # prices: projections among economic series speak of years to come.
 FUTURE_TOLERANCE = timedelta(hours=15)
 
-BOUNDED_FIELDS = frozenset({"open", "high", "low", "close", "price"})
-PRICE_FIELDS = BOUNDED_FIELDS | {"volume"}
+PRICE_FIELDS = frozenset({"open", "high", "low", "close", "price"})
+CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def judge(
@@ -54,7 +59,8 @@ def judge(
     market that did not move.
     """
     age = now - reading.as_of
-    if age < -FUTURE_TOLERANCE and reading.points[-1].field in PRICE_FIELDS:
+    newest = reading.points[-1].field
+    if age < -FUTURE_TOLERANCE and (newest == "volume" or _is_bounded(newest)):
         return Verdict(
             FailureClass.INVALID_DATA,
             f"the newest number is dated {reading.as_of:%Y-%m-%d %H:%M} UTC, in the future",
@@ -76,11 +82,17 @@ def judge(
     return _impossible(reading, last)
 
 
+def _is_bounded(field: str) -> bool:
+    """Whether a field is a price or a rate: ``close``, ``price``, ``AAPL.price``, ``EUR``."""
+    return field.rpartition(".")[2] in PRICE_FIELDS or CURRENCY.fullmatch(field) is not None
+
+
 def _impossible(reading: Reading, last: Reading) -> Verdict | None:
-    if reading.interval != last.interval:
+    if reading.interval != last.interval or reading.as_of - last.as_of > SAME_SESSION:
         return None
-    before = {point.field: point.value for point in last.points if point.field in BOUNDED_FIELDS}
-    after = {point.field: point.value for point in reading.points if point.field in BOUNDED_FIELDS}
+    # Points ascend in time, so what stays is the newest of each field.
+    before = {point.field: point.value for point in last.points if _is_bounded(point.field)}
+    after = {point.field: point.value for point in reading.points if _is_bounded(point.field)}
     for field, old in before.items():
         new = after.get(field)
         if new is None or old <= 0:

@@ -159,8 +159,10 @@ def _only_one(folder: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
-        lock.truncate(0)
+        try:
+            yield
+        finally:
+            lock.truncate(0)
 
 
 def _stop_database(address: DatabaseAddress) -> None:
@@ -261,8 +263,10 @@ def _socket(folder: Path) -> Iterator[Path]:
             short = cleaning.enter_context(tempfile.TemporaryDirectory(prefix="healing-"))
             path = Path(short) / "code.sock"
         path.unlink(missing_ok=True)
-        yield path
-        path.unlink(missing_ok=True)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _script(name: str) -> list[str]:

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Collection, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -69,7 +70,8 @@ class HttpSender:
             return _none(NoAnswer.PROTOCOL, _said(exc), began)
         except (httpx.TransportError, ssl.SSLError, OSError) as exc:
             return _none(NoAnswer.NETWORK, _said(exc), began)
-        except httpx.InvalidURL as exc:
+        except (httpx.InvalidURL, ValueError) as exc:
+            # ValueError is what the standard library says to `http://[` in a Location.
             return _none(NoAnswer.PROTOCOL, f"redirected to no URL: {_said(exc)}", began)
 
     async def _follow(
@@ -134,6 +136,8 @@ def new_client() -> httpx.AsyncClient:
         limits=limits,
         timeout=httpx.Timeout(None, pool=None),
         headers={"accept-encoding": "gzip, deflate"},
+        # httpx keeps cookies unless its jar refuses them: one answer would colour the next.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
     )
 
 
