@@ -165,7 +165,8 @@ def main() -> None:
     try:
         app()
     except HealingPipelineError as exc:
-        print(f"healing: {exc}", file=sys.stderr)
+        # One line, whatever a library put into the message.
+        print(f"healing: {' '.join(str(exc).split())}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has gone; nothing more can be said to it.

@@ -15,7 +15,7 @@ from healing_pipeline.probing.failure_class import FailureClass
 PIPED_WIDTH = 140
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 COLOURS = {"exact": "green", "stale": "yellow", "coarser": "yellow", "proxy": "yellow"}
 

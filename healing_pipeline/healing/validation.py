@@ -17,8 +17,8 @@ from healing_pipeline.probing.response import Verdict
 # A market does not do this between two looks minutes apart; a mangled body does.
 IMPOSSIBLE_RATIO = 3.0
 
-# Overnight a share may split ten to one. Were that impossible too, the endpoint would be refused for
-# ever, because what is refused is never remembered.
+# Over night a share may split ten to one. Were that impossible too, the endpoint would be refused
+# for ever, because what is refused is never remembered.
 SAME_SESSION = timedelta(hours=6)
 
 # Servers behind one name disagree by seconds about the newest number.

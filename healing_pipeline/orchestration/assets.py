@@ -102,7 +102,7 @@ def health_report(
         .sum()
     )
     lineage = {
-        "fidelity": [("market_data", "fidelity")],
+        "fidelity_now": [("market_data", "fidelity")],
         "p50_s": [("market_data", "seconds")],
         "p95_s": [("market_data", "seconds")],
     }

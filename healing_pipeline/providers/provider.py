@@ -43,7 +43,10 @@ class UpstreamRequest:
 class Provider(Protocol):
     """One provider's language."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What configurations call it."""
+        ...
 
     def request(
         self,

@@ -15,16 +15,16 @@ from types import MappingProxyType
 from typing import cast
 
 from healing_pipeline.errors import ConfigurationError
-from healing_pipeline.providers.alpha_vantage.provider import AlphaVantage
-from healing_pipeline.providers.exchange_rate.provider import ExchangeRate
-from healing_pipeline.providers.fred.provider import Fred
-from healing_pipeline.providers.polygon.provider import Polygon
+from healing_pipeline.providers.alpha_vantage.provider import ALPHA_VANTAGE
+from healing_pipeline.providers.exchange_rate.provider import EXCHANGE_RATE
+from healing_pipeline.providers.fred.provider import FRED
+from healing_pipeline.providers.polygon.provider import POLYGON
 from healing_pipeline.providers.provider import Provider
-from healing_pipeline.providers.yahoo.provider import Yahoo
+from healing_pipeline.providers.yahoo.provider import YAHOO
 
 GROUP = "healing_pipeline.providers"
 
-_BUILT_IN: tuple[Provider, ...] = (Yahoo(), Fred(), Polygon(), AlphaVantage(), ExchangeRate())
+_BUILT_IN: tuple[Provider, ...] = (YAHOO, FRED, POLYGON, ALPHA_VANTAGE, EXCHANGE_RATE)
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({each.name: each for each in _BUILT_IN})
 

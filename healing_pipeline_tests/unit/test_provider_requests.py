@@ -192,7 +192,7 @@ def test_every_built_in_provider_goes_by_its_folders_name():
     for name in NAMES:
         provider = provider_named(name)
         assert provider.name == name
-        assert type(provider).__module__ == f"healing_pipeline.providers.{name}.provider"
+        assert provider.classify.__module__ == f"healing_pipeline.providers.{name}.classification"
 
 
 def test_a_provider_cannot_be_changed():
