@@ -9,9 +9,12 @@ from pathlib import Path
 from healing_pipeline.catalog.default import write_default
 from healing_pipeline.catalog.load import check as find_problems
 from healing_pipeline.catalog.reading import read_text
+from healing_pipeline.catalog.settings import DEFAULT_SIMULATOR_PORT
 from healing_pipeline.cli.console import err, out, print_json
-from healing_pipeline.installation import load_catalog, simulated
+from healing_pipeline.installation import load_catalog
 from healing_pipeline.providers.registry import provider_names
+from healing_pipeline.simulator.hosts import addresses
+from healing_pipeline.simulator.keys import default_keys
 
 
 def init(config: Path, *, force: bool) -> None:
@@ -28,14 +31,14 @@ def init(config: Path, *, force: bool) -> None:
 def check(config: Path, *, as_json: bool) -> int:
     """Print every problem with its line and cure; 0 when there is no error."""
     text = read_text(config)
-    addresses, keys = simulated(config, os.environ)
+    # Not from the file's own settings: a mistake among them would be all that is ever told.
     problems = find_problems(
         text,
         path=config,
         environ=os.environ,
         providers=provider_names(),
-        simulated_hosts=addresses,
-        simulated_keys=keys,
+        simulated_hosts=addresses(DEFAULT_SIMULATOR_PORT),
+        simulated_keys=default_keys(),
     )
     errors = sum(each.severity == "error" for each in problems)
     if as_json:

@@ -48,7 +48,9 @@ def _one(name: str, seed: int, duration_s: float | None) -> dict[str, Any]:
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as progress:
+    # Where nobody watches, the bar's last frame would stay behind among the errors.
+    unseen = not err.is_terminal
+    with Progress(*columns, console=err, transient=True, disable=unseen) as progress:
         task = progress.add_task("", total=seconds, scenario=loaded.name)
         return run_drill(
             loaded,

@@ -26,7 +26,8 @@ def probe(config: Path, wanted: Sequence[str], *, as_json: bool) -> int:
     with ExitStack() as stack:
         session = open_session(stack, config)
         endpoints = _endpoints(session.catalog, wanted)
-        with Progress(console=err, transient=True, disable=as_json) as progress:
+        unseen = as_json or not err.is_terminal
+        with Progress(console=err, transient=True, disable=unseen) as progress:
             task = progress.add_task("probing", total=len(endpoints))
             seen = session.call(_probe_all, session, endpoints, lambda: progress.advance(task))
     bad = [name for name, each in seen.items() if not each.verdict.is_ok]

@@ -337,7 +337,7 @@ def test_an_incident_that_ended_before_the_window_is_not_in_it(database):
 def test_what_readers_met_before_an_incident_was_resolved_does_not_open_it_again(
     database, database_url
 ):
-    """Seen in a demonstration: an incident opened a second after it was resolved, by old evidence."""
+    """Seen in a demonstration: old evidence opened an incident a second after it was resolved."""
     store(database_url, failed_attempt(at=later(1)))
     with database.connection() as connection:
         begun = begin(connection, at=later(2))
