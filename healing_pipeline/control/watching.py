@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +15,8 @@ from uuid import UUID, uuid4
 
 from psycopg import Connection
 
-from healing_pipeline.catalog.values import Catalog, Endpoint, Quota
+from healing_pipeline.catalog.values import Catalog, Endpoint
+from healing_pipeline.control.look import HealRequest, Look, probe_limits, verdict_of
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact, Origin, ProbeResult
 from healing_pipeline.healing.strategy import Observation
@@ -30,7 +30,6 @@ from healing_pipeline.incidents.detection import (
     overdue,
     step_for,
 )
-from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 from healing_pipeline.storage import incidents, observations, probes, routes
 from healing_pipeline.storage.database import Database
@@ -47,43 +46,6 @@ SECOND_LOOK_AFTER_S = 0.25
 PROBE_TIMEOUT_S = 2.0
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class HealRequest:
-    """An incident event that asks for a heal run; the event's id is what makes asking safe."""
-
-    event_id: int
-    incident_id: int
-    endpoint: str
-    failure_class: FailureClass
-
-    @property
-    def run_key(self) -> str:
-        """Names the event: an incident that opens again may ask again."""
-        return f"incident_event:{self.event_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one look at a source did.
-
-    Attributes
-    ----------
-    probed : int
-        Endpoints asked at least once.
-    skipped : int
-        Due, but their key's share for probes was spent.
-    bad : int
-        Endpoints whose last answer was a failure.
-    requests : tuple of HealRequest
-        What is to be healed now, older requests that nobody took included.
-    """
-
-    probed: int
-    skipped: int
-    bad: int
-    requests: tuple[HealRequest, ...]
 
 
 class Watcher:
@@ -126,7 +88,12 @@ class Watcher:
         due, news, open_ones = await self._stored(partial(self._ask_storage, source, now, most))
         known = {each.endpoint: each for each in open_ones}
         told = {each.endpoint: each for each in news if each.endpoint in self._catalog.endpoints}
-        wanted = dict.fromkeys([*due, *(name for name in told if self._is_news(told[name], known))])
+        news_of = (
+            name
+            for name, each in told.items()
+            if verdict_of(each, has_incident=name in known) is not None
+        )
+        wanted = dict.fromkeys([*due, *news_of])
         endpoints = [
             self._catalog.endpoints[name] for name in wanted if name in self._catalog.endpoints
         ]
@@ -142,15 +109,6 @@ class Watcher:
             bad=sum(each is not None and not each.is_ok for each in seen),
             requests=requests,
         )
-
-    @staticmethod
-    def _is_news(
-        heard: observations.ReaderEvidence, known: dict[str, incidents.IncidentRow]
-    ) -> bool:
-        """Whether what readers met says something that is not known yet."""
-        if heard.endpoint in known:
-            return heard.good_since >= 1
-        return heard.failures > 0 and heard.good_since == 0
 
     def _ask_storage(
         self, source: str, now: datetime, most: int, connection: Connection[Any]
@@ -169,7 +127,7 @@ class Watcher:
     ) -> Verdict | None:
         """Ask until it is clear what to do, then do it; None when the probe budget was spent."""
         incident = None if row is None else _known(row)
-        verdict, by = _heard(heard, incident), Origin.READER
+        verdict, by = verdict_of(heard, has_incident=incident is not None), Origin.READER
         second_look = False
         first_id: UUID | None = None
         began_at = heard.first_at if heard is not None and verdict is not None else None
@@ -275,36 +233,6 @@ class Watcher:
                 return work(connection)
 
         return await asyncio.to_thread(run)
-
-
-def probe_limits(quota: Quota, share: float) -> dict[str, int]:
-    """The part of a key's quota that probes may spend, by window; at least one call of each.
-
-    Returns
-    -------
-    dict
-        ``minute``, ``day``, ``month`` to calls; only windows the quota names.
-    """
-    windows = {"minute": quota.per_minute, "day": quota.per_day, "month": quota.per_month}
-    return {
-        name: max(1, int(calls * share)) for name, calls in windows.items() if calls is not None
-    }
-
-
-def _heard(
-    heard: observations.ReaderEvidence | None, incident: KnownIncident | None
-) -> Verdict | None:
-    """What readers' requests amount to, where they say something."""
-    if heard is None:
-        return None
-    if heard.good_since >= 1 and incident is not None:
-        return Verdict(
-            FailureClass.OK, f"good data {heard.good_since} times since the last failure"
-        )
-    if heard.good_since == 0 and heard.failures > 0 and incident is None:
-        assert heard.failure_class is not None, "a failure has a class"
-        return Verdict(heard.failure_class, heard.evidence or "")
-    return None
 
 
 def _known(row: incidents.IncidentRow) -> KnownIncident:

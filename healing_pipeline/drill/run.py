@@ -14,7 +14,8 @@ from typing import Any
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.control import heal_run
-from healing_pipeline.control.watching import HealRequest, Watcher
+from healing_pipeline.control.look import HealRequest
+from healing_pipeline.control.watching import Watcher
 from healing_pipeline.drill.account import account_of
 from healing_pipeline.drill.schedule import Arrival, arrivals
 from healing_pipeline.drill.world import (
@@ -24,13 +25,14 @@ from healing_pipeline.drill.world import (
     caller,
     drill_catalog,
     drill_database,
+    simulated_clock,
 )
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
 from healing_pipeline.healing.upstream import Clock
-from healing_pipeline.installation import allowed_hosts, build_engine, system_clock
+from healing_pipeline.installation import allowed_hosts, build_engine
 from healing_pipeline.simulator.control import RunningSimulator, running_simulator
 from healing_pipeline.simulator.scenario import Scenario
 from healing_pipeline.storage import probes
@@ -44,8 +46,6 @@ LOOK_EVERY_S = 0.5
 
 # Readers that asked in the last moment are waited for; none waits longer than its deadline.
 LAST_READERS_S = 5.0
-
-CLOCK_ASKINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,22 +179,6 @@ async def _run(
     await asyncio.to_thread(recorder.flush, 15.0)
     report: dict[str, Any] = await drill.store(partial(account_of, drill))
     return report
-
-
-def simulated_clock(simulator: RunningSimulator) -> Clock:
-    """The machine's clock, shifted to the simulator's date; the asking itself is allowed for.
-
-    Half of the time the asking took is what the shift may be wrong by, so the quickest of some
-    askings is believed: a busy machine must not make honest answers look like lies.
-    """
-    wall = system_clock()
-    askings = []
-    for _ in range(CLOCK_ASKINGS):
-        before = wall.now()
-        said = simulator.control.now()
-        took = wall.now() - before
-        askings.append((took, said - before - took / 2))
-    return system_clock(min(askings)[1].total_seconds())
 
 
 async def _warm_up(drill: Drill, progress: Callable[[str, float], None]) -> None:

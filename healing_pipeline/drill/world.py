@@ -17,10 +17,12 @@ from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.values import Catalog, Endpoint, Quota
 from healing_pipeline.healing.facts import Fact
-from healing_pipeline.installation import state_dir
+from healing_pipeline.healing.upstream import Clock
+from healing_pipeline.installation import state_dir, system_clock
 from healing_pipeline.probing.response import RequestLine, Response
 from healing_pipeline.providers.provider import UpstreamRequest
 from healing_pipeline.providers.registry import provider_named, provider_names
+from healing_pipeline.simulator.control import RunningSimulator
 from healing_pipeline.simulator.faults import Asked
 from healing_pipeline.simulator.keys import default_keys
 from healing_pipeline.simulator.questions import asked_rows
@@ -37,6 +39,8 @@ EPOCH = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 
 # Half a minute of drill has to see what a day's probing sees.
 PROBE_INTERVAL_S = 5.0
+
+CLOCK_ASKINGS = 5
 
 
 def drill_catalog(addresses: Mapping[tuple[str, str], str], scenario: Scenario) -> Catalog:
@@ -135,3 +139,19 @@ def asked_of(catalog: Catalog, endpoint: Endpoint, now: datetime) -> Asked:
         path=line.path,
         rows=1 if question is None else asked_rows(question),
     )
+
+
+def simulated_clock(simulator: RunningSimulator) -> Clock:
+    """The machine's clock, shifted to the simulator's date; the asking itself is allowed for.
+
+    Half of the time the asking took is what the shift may be wrong by, so the quickest of some
+    askings is believed: a busy machine must not make honest answers look like lies.
+    """
+    wall = system_clock()
+    askings = []
+    for _ in range(CLOCK_ASKINGS):
+        before = wall.now()
+        said = simulator.control.now()
+        took = wall.now() - before
+        askings.append((took, said - before - took / 2))
+    return system_clock(min(askings)[1].total_seconds())

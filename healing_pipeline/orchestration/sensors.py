@@ -4,7 +4,7 @@ import time
 
 import dagster as dg
 
-from healing_pipeline.control.watching import HealRequest
+from healing_pipeline.control.look import HealRequest
 from healing_pipeline.orchestration.jobs import heal_endpoint
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.storage.checks import newest_settled_event
