@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types unit lock clean
+.PHONY: help setup run test check lint types unit explore lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -41,6 +41,9 @@ types: setup
 
 unit: setup ## tests without I/O, in seconds
 	@$(BIN)/python -m pytest healing_pipeline_tests/unit
+
+explore: setup ## the properties with fresh random examples, five times as many; minutes
+	@HEALING_HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest healing_pipeline_tests/unit -n 2 --dist loadfile
 
 lock: ## resolve the dependencies anew and write requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header \
