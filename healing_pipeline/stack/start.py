@@ -94,8 +94,8 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
         socket = parts.enter_context(_socket(plan.state_dir))
         group = parts.enter_context(ProcessGroup(plan.state_dir / "logs"))
         _start_processes(plan, catalog, address, socket, group, tell)
+        parts.callback(tell, "Stopping ...")
         yield Stack(plan, catalog, database, group)
-        tell("Stopping ...")
 
 
 class Stack:
