@@ -118,12 +118,17 @@ def bar_points(
         said = row.get(field)
         if said is None:
             continue
-        what = f"{field} at {at:%Y-%m-%d %H:%M:%S}"
-        if field == "volume":
-            value = not_negative(said, what, as_text=as_text)
-        elif may_be_negative:
-            value = number(said, what, as_text=as_text)
-        else:
-            value = positive(said, what, as_text=as_text)
+        try:
+            if field == "volume":
+                value = not_negative(said, field, as_text=as_text)
+            elif may_be_negative:
+                value = number(said, field, as_text=as_text)
+            else:
+                value = positive(said, field, as_text=as_text)
+        except NotReadableError as exc:
+            # Dated here and not before: writing a date for every good number costs more than
+            # reading it.
+            said_of = str(exc).removeprefix(field)
+            raise NotReadableError(f"{field} at {at:%Y-%m-%d %H:%M:%S}{said_of}") from None
         points.append(Point(at, field, value))
     return points

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from itertools import pairwise
+from operator import attrgetter
 from typing import ParamSpec
 
 from healing_pipeline.probing.reading import Point, Reading, Unreadable
@@ -93,6 +93,9 @@ def text(value: object, what: str) -> str:
     return value.strip()
 
 
+_BY_TIME = attrgetter("at", "field", "value")
+
+
 def number(value: object, what: str, *, as_text: bool = False) -> float:
     """`value` as a finite float; `as_text` takes ``"1.5"`` too, never ``"nan"`` or ``"1_0"``."""
     if as_text and isinstance(value, str) and _NUMERAL.fullmatch(value.strip()):
@@ -149,11 +152,15 @@ def assembled_reading(
     instrument: str, interval: str, points: Iterable[Point], as_of: datetime | None = None
 ) -> Reading:
     """A `Reading` of `points` in order; not readable when empty or when two points contradict."""
-    ordered = sorted(set(points))
+    # Same order as `Point`'s own, by a key: comparing the values themselves is ten times slower.
+    ordered: list[Point] = []
+    for point in sorted(points, key=_BY_TIME):
+        if ordered and ordered[-1].at == point.at and ordered[-1].field == point.field:
+            if ordered[-1].value == point.value:
+                continue
+            raise NotReadableError(f"two values for {point.field} at {point.at:%Y-%m-%d %H:%M:%S}")
+        ordered.append(point)
     if not ordered:
         raise NotReadableError("no row holds a number with a plausible time")
-    for one, other in pairwise(ordered):
-        if (one.at, one.field) == (other.at, other.field):
-            raise NotReadableError(f"two values for {one.field} at {one.at:%Y-%m-%d %H:%M:%S}")
     newest_at = ordered[-1].at
     return Reading(instrument, interval, tuple(ordered), newest_at if as_of is None else as_of)
