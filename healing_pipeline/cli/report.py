@@ -18,7 +18,12 @@ from healing_pipeline.reporting.health import HEALTHY, totals
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.incidents import IncidentRow, recent_incidents
 from healing_pipeline.storage.migration import migrate
-from healing_pipeline.storage.reports import HealthRow, health_rows
+from healing_pipeline.storage.reports import (
+    HealthRow,
+    Summary,
+    health_rows,
+    summary_by_strategy,
+)
 
 
 def report(config: Path, *, hours: float, as_json: bool) -> int:
@@ -37,26 +42,32 @@ def report(config: Path, *, hours: float, as_json: bool) -> int:
             with database.connection() as connection:
                 rows = health_rows(connection, since, now)
                 incidents = recent_incidents(connection, since, 1000)
+                remedies = summary_by_strategy(connection, since, now)
     finally:
         address.close()
     if as_json:
-        print_json(_document(rows, incidents, hours))
+        print_json(_document(rows, incidents, remedies, hours))
     else:
-        _show(rows, incidents, hours)
+        _show(rows, incidents, remedies, hours)
     return 0
 
 
-def _document(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> dict[str, Any]:
+def _document(
+    rows: list[HealthRow], incidents: list[IncidentRow], remedies: list[Summary], hours: float
+) -> dict[str, Any]:
     summed = totals(rows)
     return {
         "hours": hours,
         "totals": {**asdict(summed), "healing_rate": summed.healing_rate},
         "endpoints": [asdict(each) for each in rows],
         "incidents": [asdict(each) for each in incidents],
+        "remedies": [asdict(each) for each in remedies],
     }
 
 
-def _show(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> None:
+def _show(
+    rows: list[HealthRow], incidents: list[IncidentRow], remedies: list[Summary], hours: float
+) -> None:
     summed = totals(rows)
     health = Table(
         title=f"Health over {hours:g} h: {len(rows)} endpoints", box=SIMPLE, pad_edge=False
@@ -94,6 +105,8 @@ def _show(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> 
             "-" if seconds is None else f"{seconds.total_seconds():.2f}",
         )
     out.print(story)
+    if remedies:
+        out.print(_remedies(remedies))
     healed = sum(each.heals > 0 for each in incidents)
     out.print(
         f"{len(incidents)} incidents, {healed} healed, {summed.open_incidents} open. "
@@ -101,6 +114,22 @@ def _show(rows: list[HealthRow], incidents: list[IncidentRow], hours: float) -> 
         f"{summed.healed_requests} of those answered ({_percent(summed.healing_rate)}), "
         f"{summed.reader_errors} reader errors."
     )
+
+
+def _remedies(remedies: list[Summary]) -> Table:
+    table = Table(title="What helped readers against what", box=SIMPLE, pad_edge=False)
+    for column in ("failure", "strategy", "tried", "helped", "median s"):
+        text = column in {"failure", "strategy"}
+        table.add_column(column, justify="left" if text else "right", no_wrap=text)
+    for each in remedies:
+        table.add_row(
+            each.failure_class,
+            each.strategy or "-",
+            str(each.met),
+            _percent(each.healed / each.met),
+            f"{each.median_s:.2f}",
+        )
+    return table
 
 
 def _percent(share: float | None) -> str:

@@ -37,7 +37,7 @@ def make_plan(situation: Situation, strategies: Sequence[Strategy]) -> Plan:
 
     Notes
     -----
-    The order is fixed for now: it does not look at what worked before.
+    The order is fixed: it does not look at what worked before.
     """
     considered = [Considered(each, each.applies(situation)) for each in strategies]
     return Plan(
