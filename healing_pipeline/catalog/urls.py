@@ -61,7 +61,10 @@ def is_private(url: str) -> bool:
     except ValueError:
         return "." not in host or host.endswith(PRIVATE_SUFFIXES)
     if isinstance(address, ipaddress.IPv6Address):
-        inside = address.ipv4_mapped or address.sixtofour
+        if address.sixtofour is not None:
+            # Given up by RFC 7526; Python versions differ on whether it leads out.
+            return True
+        inside = address.ipv4_mapped
         if address in NAT64:
             inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         address = inside or address
