@@ -1,4 +1,4 @@
-"""What the data path saw: readers' first attempts that failed, since a cursor."""
+"""What the data path saw: every reader's request is an observation."""
 
 from __future__ import annotations
 
@@ -12,44 +12,6 @@ from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.storage.statements import load_statements
 
 _SQL = load_statements("observations")
-
-
-@dataclass(frozen=True, slots=True)
-class SeenFailures:
-    """The failed first attempts of one strategy at one endpoint.
-
-    Attributes
-    ----------
-    strategy : str
-        ``plain``, or the remedy of an active route: then it is the route that fails.
-    requests, failures : int
-        First attempts of this kind, and those of them that failed.
-    failure_class, evidence
-        Of the newest failure.
-    first_at, last_at : datetime
-        Of the failures.
-    last_ok_at : datetime or None
-        The newest first attempt that was good; later than `last_at` when it got well again.
-    """
-
-    source: str
-    endpoint: str
-    strategy: str
-    requests: int
-    failures: int
-    failure_class: FailureClass
-    evidence: str
-    first_at: datetime
-    last_at: datetime
-    last_ok_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was seen up to a cursor; the next question begins there."""
-
-    failures: tuple[SeenFailures, ...]
-    cursor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +35,6 @@ class ReaderEvidence:
     first_at: datetime | None
     failure_class: FailureClass
     evidence: str
-
-
-def latest_cursor(connection: Connection[Any]) -> int:
-    """The cursor that has everything behind it."""
-    cursor: int = _SQL.latest_seq(connection)
-    return cursor
-
-
-def failed_answers_since(connection: Connection[Any], source: str | None, after: int = 0) -> Seen:
-    """What readers met after the cursor `after`, the oldest trouble first; each attempt once.
-
-    Notes
-    -----
-    Exact: facts get their number in the order of commits, so the cursor passes nothing by.
-    """
-    cursor = max(after, latest_cursor(connection))
-    rows = _SQL.failed_answers(connection, source=source, after_seq=after, until_seq=cursor)
-    return Seen(
-        tuple(
-            SeenFailures(**{**row, "failure_class": FailureClass(row["failure_class"])})
-            for row in rows
-        ),
-        cursor,
-    )
 
 
 def reader_evidence(

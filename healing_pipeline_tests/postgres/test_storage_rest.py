@@ -29,11 +29,7 @@ from healing_pipeline.storage.alerts import alerts_since, claim_unsent, mark_sen
 from healing_pipeline.storage.database import listen
 from healing_pipeline.storage.fact_store import FactStore
 from healing_pipeline.storage.incidents import move_incident
-from healing_pipeline.storage.observations import (
-    failed_answers_since,
-    latest_cursor,
-    reader_evidence,
-)
+from healing_pipeline.storage.observations import reader_evidence
 from healing_pipeline.storage.probes import seed_schedule
 from healing_pipeline.storage.reports import (
     counts,
@@ -186,55 +182,6 @@ def test_an_alert_is_sent_by_one_sender_and_once(database):
 
 
 # Observations
-
-
-def test_a_cursor_passes_each_failed_first_attempt_by_once(database, database_url):
-    store(
-        database_url,
-        failed_attempt(at=later(1)),
-        failed_attempt(at=later(2), failure_class="slow", evidence="2.9 s"),
-        attempt(at=later(3)),
-        failed_attempt(at=later(4), attempt_no=2, strategy="use_cached_data"),
-        failed_attempt(at=later(5), origin="probe"),
-        failed_attempt(at=later(6), source="fred", endpoint="fred/dgs10"),
-    )
-    with database.connection() as connection:
-        seen = failed_answers_since(connection, "yahoo")
-        (failures,) = seen.failures
-        assert (failures.endpoint, failures.strategy) == (AAPL, "plain")
-        assert (failures.requests, failures.failures) == (3, 2)
-        assert (failures.failure_class, failures.evidence) == (FailureClass.SLOW, "2.9 s")
-        assert (failures.first_at, failures.last_at) == (later(1), later(2))
-        assert failures.last_ok_at == later(3)
-        assert failed_answers_since(connection, "yahoo", seen.cursor).failures == ()
-        assert seen.cursor == latest_cursor(connection)
-        everywhere = failed_answers_since(connection, None)
-        assert [each.endpoint for each in everywhere.failures] == [AAPL, "fred/dgs10"]
-
-
-def test_a_cursor_passes_nothing_by_while_ten_recorders_write(database_url, database):
-    """Numbers that are given out before commit may appear in another order: facts take turns."""
-
-    def write(_connection, _number):
-        one = FactStore(database_url)
-        try:
-            for _ in range(8):
-                one.store([failed_attempt() for _ in range(3)])
-        finally:
-            one.close()
-
-    def watch(connection, _number):
-        seen, cursor, idle = 0, 0, 0
-        while seen < 9 * 24 and idle < 4000:
-            found = failed_answers_since(connection, "yahoo", cursor)
-            connection.commit()
-            seen += sum(each.failures for each in found.failures)
-            idle = 0 if found.cursor > cursor else idle + 1
-            cursor = found.cursor
-        return seen
-
-    done = at_once(database_url, lambda c, n: watch(c, n) if n == 0 else write(c, n))
-    assert done[0] == 9 * 24
 
 
 def test_reader_evidence_tells_what_was_good_since_the_last_failure(database, database_url):
