@@ -13,13 +13,13 @@ from psycopg import Connection
 
 from healing_pipeline.drill.judge import fault_of
 from healing_pipeline.drill.score import Books, FaultSeen, Outcome, score
-from healing_pipeline.drill.world import asked_of, line_of
+from healing_pipeline.drill.world import asked_of, line_of, ways_to
 from healing_pipeline.healing.answer import PLAIN, Answer
 from healing_pipeline.healing.facts import AnswerFact, Attempt, Fact, ProbeResult
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategies.use_cached_data import UseCachedData
 from healing_pipeline.probing.failure_class import FailureClass
-from healing_pipeline.simulator.faults import Fault, FaultPlan
+from healing_pipeline.simulator.faults import Asked, Fault, FaultPlan
 from healing_pipeline.simulator.truth import Truth, digest
 from healing_pipeline.storage.counts import fact_ids, incident_counts
 
@@ -140,21 +140,32 @@ def _outcome(
 
 
 def _existed(drill: Drill, read: Read, plan: FaultPlan) -> bool:
-    """Whether an answer of an accepted fidelity existed anywhere at that moment."""
+    """Whether an answer of an accepted fidelity existed anywhere at that moment.
+
+    Old data within the age that may be served counts, and so does every host, key and other
+    endpoint of the catalog that was well, whether or not any strategy knows how to go there yet.
+    """
     endpoint = drill.catalog.endpoints[read.arrival.endpoint]
-    # Every endpoint was read once before the first fault, so old data of it existed.
-    age = read.asked_at - drill.started_at
-    if Fidelity.STALE in endpoint.accepts and age < UseCachedData().max_age:
+    if Fidelity.STALE in endpoint.accepts and drill.telling.was_good(
+        endpoint.id, read.asked_at - UseCachedData().max_age, read.asked_at
+    ):
         return True
-    moments = (read.asked_at + timedelta(seconds=each) for each in (0.0, 1.0, 2.0))
-    return any(not _likely(drill, endpoint.id, each, plan) for each in moments)
+    moments = [read.asked_at + timedelta(seconds=each) for each in (0.0, 1.0, 2.0)]
+    return any(
+        not _hitting(drill, way, moment, plan)
+        for moment in moments
+        for way in ways_to(drill.catalog, endpoint, moment)
+    )
 
 
 def _likely(drill: Drill, endpoint_id: str, moment: datetime, plan: FaultPlan) -> list[Fault]:
     """Faults that a plain call at a moment would more likely meet than not."""
     endpoint = drill.catalog.endpoints[endpoint_id]
+    return _hitting(drill, asked_of(drill.catalog, endpoint, moment), moment, plan)
+
+
+def _hitting(drill: Drill, asked: Asked, moment: datetime, plan: FaultPlan) -> list[Fault]:
     at_s = _at_s(drill, moment)
-    asked = asked_of(drill.catalog, endpoint, moment)
     return [each for each in plan.matching(asked, at_s) if each.match.share >= LIKELY]
 
 

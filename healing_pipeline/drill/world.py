@@ -16,7 +16,7 @@ from uuid import uuid4
 from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.values import Catalog, Endpoint, Quota
-from healing_pipeline.healing.facts import Fact
+from healing_pipeline.healing.facts import Fact, SnapshotFact
 from healing_pipeline.healing.upstream import Clock
 from healing_pipeline.installation import state_dir, system_clock
 from healing_pipeline.probing.response import RequestLine, Response
@@ -113,10 +113,17 @@ class Telling:
     """Everything the drill was told, before any of it went to the database."""
 
     facts: list[Fact] = field(default_factory=list)
+    _good_at: dict[str, list[datetime]] = field(default_factory=dict)
 
     def hear(self, fact: Fact) -> None:
         """Keep a fact."""
         self.facts.append(fact)
+        if isinstance(fact, SnapshotFact):
+            self._good_at.setdefault(fact.endpoint, []).append(fact.fetched_at)
+
+    def was_good(self, endpoint: str, since: datetime, until: datetime) -> bool:
+        """Whether good data of an endpoint was had in [since, until)."""
+        return any(since <= each < until for each in reversed(self._good_at.get(endpoint, ())))
 
 
 def line_of(catalog: Catalog, endpoint: Endpoint, now: datetime) -> RequestLine:
@@ -139,6 +146,18 @@ def asked_of(catalog: Catalog, endpoint: Endpoint, now: datetime) -> Asked:
         path=line.path,
         rows=1 if question is None else asked_rows(question),
     )
+
+
+def ways_to(catalog: Catalog, endpoint: Endpoint, now: datetime) -> Iterator[Asked]:
+    """Every call that could bring an endpoint's data: each host and key, and its alternates."""
+    for name in (endpoint.id, *endpoint.alternates.endpoints):
+        one = catalog.endpoints.get(name)
+        if one is None:
+            continue
+        source, plain = catalog.sources[one.source], asked_of(catalog, one, now)
+        for host in source.hosts:
+            for key in source.keys or (None,):
+                yield replace(plain, host=host.name, key=None if key is None else key.name)
 
 
 def simulated_clock(simulator: RunningSimulator) -> Clock:
