@@ -97,7 +97,7 @@ def test_children_that_listen_are_asked_by_the_first_signal_and_not_waited_for_l
     group, tmp_path
 ):
     children = [start(group, f"polite{number}", POLITE, tmp_path) for number in range(3)]
-    wait_until(lambda: all("ready" in each.log.read_text() for each in children))
+    wait_until(lambda: all("ready\n" in each.log.read_text() for each in children))
     began = time.monotonic()
     group.stop()
     assert time.monotonic() - began < 4
@@ -145,7 +145,7 @@ def test_a_part_that_dies_without_a_word_is_told_as_well(group, tmp_path):
 
 def test_while_all_parts_run_there_is_nothing_to_tell(group, tmp_path):
     child = start(group, "polite", POLITE, tmp_path)
-    wait_until(lambda: "ready" in child.log.read_text())
+    wait_until(lambda: "ready\n" in child.log.read_text())
     group.check()
 
 
