@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import ClassVar, Protocol
 
-from healing_pipeline.catalog.values import ApiKey, Endpoint, Host
+from healing_pipeline.catalog.values import ApiKey, Endpoint, Host, Source
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.probing.reading import Reading
 from healing_pipeline.probing.response import Response, Verdict
-from healing_pipeline.providers.provider import Provider, UpstreamRequest
+from healing_pipeline.providers.provider import Asked, Provider, UpstreamRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +59,61 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """One host and key by which a source can be asked.
+
+    Attributes
+    ----------
+    is_open : bool
+        Whether breaker, quota and token bucket let a call through now. A way that is not open may
+        still be asked when it is the last one.
+    why_closed : str
+        For a person; empty when open.
+    """
+
+    host: Host
+    key: ApiKey | None
+    is_open: bool = True
+    why_closed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternate:
+    """Another endpoint of the catalog that carries the same data, and the way to ask it."""
+
+    endpoint: Endpoint
+    source: Source
+    provider: Provider
+    way: Way
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What is known when a plan is made: the question, what it met, what is left.
 
     Attributes
     ----------
+    host, key
+        The way the plain attempt took.
+    params : Mapping[str, str] or None
+        The reader's own, laid over the endpoint's.
     failure : Verdict
         What the last plain attempt met.
+    now : datetime
     remaining_s : float
         Seconds left of the reader's deadline.
     accepts : frozenset of Fidelity
     snapshot : Snapshot or None
     attempt_timeout_s : float
         The time limit of one upstream call.
+    source : Source or None
+        The endpoint's.
+    path : str or None
+        The reader's own path, in place of the endpoint's; of the same subject.
+    ways : tuple of Way
+        Every host and key of the source, in order of preference, the one taken included.
+    alternates : tuple of Alternate
+        In the catalog's order.
     """
 
     endpoint: Endpoint
@@ -84,14 +127,38 @@ class Situation:
     accepts: frozenset[Fidelity]
     snapshot: Snapshot | None
     attempt_timeout_s: float
+    source: Source | None = None
+    path: str | None = None
+    ways: tuple[Way, ...] = ()
+    alternates: tuple[Alternate, ...] = ()
+
+    @property
+    def asked(self) -> Asked:
+        """Path and parameters of the question, date marks not filled in."""
+        path = self.endpoint.path if self.path is None else self.path
+        return path, {**self.endpoint.params, **(self.params or {})}
 
     def request(
-        self, *, path: str | None = None, params: Mapping[str, str] | None = None
+        self,
+        *,
+        path: str | None = None,
+        params: Mapping[str, str] | None = None,
+        host: Host | None = None,
+        key: ApiKey | None = None,
     ) -> UpstreamRequest:
-        """The question as a request; `path` and `params` replace the reader's own."""
-        endpoint = self.endpoint if path is None else replace(self.endpoint, path=path)
-        asked = self.params if params is None else params
-        return self.provider.request(endpoint, self.host, self.key, self.now, asked)
+        """The question as a request; what is given replaces the plain attempt's.
+
+        `params`, where given, replace the endpoint's parameters and the reader's altogether.
+        """
+        own_path, asked = self.asked
+        endpoint = replace(
+            self.endpoint,
+            path=own_path if path is None else path,
+            params=MappingProxyType(dict(asked if params is None else params)),
+        )
+        return self.provider.request(
+            endpoint, host or self.host, self.key if key is None else key, self.now, None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +169,37 @@ class Observation:
     ----------
     reading : Reading or None
         Set exactly when `verdict` is ok.
+    sent : bool
+        False when nothing left the house: our own limits refused the call. `response` then holds
+        nothing and `verdict` says which limit.
     """
 
     request: UpstreamRequest
     response: Response
     verdict: Verdict
     reading: Reading | None
+    sent: bool = True
 
 
 class Upstream(Protocol):
     """What a strategy may do to the world: ask, and wait. Both count against the deadline."""
 
-    async def ask(self, request: UpstreamRequest, timeout_s: float) -> Observation:
-        """Send one request and judge what comes back; never raises for the upstream's faults."""
+    async def ask(
+        self, request: UpstreamRequest, timeout_s: float, by: Alternate | None = None
+    ) -> Observation:
+        """Send one request and judge what comes back; never raises for the upstream's faults.
+
+        `by` names the alternate that is asked, where it is not the endpoint's own source: its
+        provider then judges the answer. Our own limits (breaker, retry budget, token bucket,
+        ledger) may refuse; that is an `Observation` that was not sent.
+        """
+        ...
+
+    async def ask_merged(self, situation: Situation, window_s: float, size: int) -> Observation:
+        """Ask together with others who ask the like within `window_s`: one call for up to `size`.
+
+        The observation's reading is the part that answers this question.
+        """
         ...
 
     async def wait(self, seconds: float) -> None:
@@ -129,10 +214,28 @@ class Upstream(Protocol):
         """A number in [0, 1) from the injected source of randomness."""
         ...
 
+    def session(self, host: Host) -> str | None:
+        """The session token last learned for a host of this source; None when there is none."""
+        ...
+
+    def learn_session(self, host: Host, token: str) -> None:
+        """Keep a session token, for this request and those to come."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Healed:
-    """Data of an honest label."""
+    """Data of an honest label.
+
+    Attributes
+    ----------
+    body : bytes
+        In the form of the provider that was asked for, whoever served it.
+    fetched_at : datetime
+        When the data came from whoever served it.
+    provider : str
+        Name of the source that served it.
+    """
 
     fidelity: Fidelity
     reading: Reading

@@ -6,7 +6,7 @@ as an argument, so that a recorded body, a simulated one and a live one take the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -40,8 +40,32 @@ class UpstreamRequest:
     line: RequestLine
 
 
+Asked = tuple[str, Mapping[str, str]]
+"""A question without host and key: path and parameters, as `Provider.request` takes them."""
+
+
+class SessionRules(Protocol):
+    """How a provider hands out a session that some of its questions need (Yahoo's crumb)."""
+
+    def ask(self, source: str, host: Host) -> UpstreamRequest:
+        """The GET whose answer holds a new session."""
+        ...
+
+    def token(self, response: Response) -> str | None:
+        """The session in that answer; None where there is none. Never raises."""
+        ...
+
+    def applied(self, request: UpstreamRequest, token: str) -> UpstreamRequest:
+        """The request with the session in it."""
+        ...
+
+
 class Provider(Protocol):
-    """One provider's language."""
+    """One provider's language.
+
+    `spoken.Spoken` builds one from functions, with an honest default ("cannot") for each that a
+    provider has nothing to say to.
+    """
 
     @property
     def name(self) -> str:
@@ -74,4 +98,47 @@ class Provider(Protocol):
 
         None where this question has no limit or window to reduce.
         """
+        ...
+
+    def examine(self, response: Response, line: RequestLine) -> tuple[Verdict, Reading | None]:
+        """`classify` and `read` in one go, the body parsed once; a reading exactly when ok."""
+        ...
+
+    def subject(self, path: str, params: Mapping[str, str]) -> tuple[str, ...]:
+        """What a question is about, its window left aside: function, instrument, interval.
+
+        Two questions of one subject ask for the same numbers over other windows. A reader may
+        change an endpoint's window, never its subject. Date marks may be filled in or not.
+        """
+        ...
+
+    def substituted(self, path: str, params: Mapping[str, str], instrument: str) -> Asked | None:
+        """The same question about another instrument or series; None where that makes no sense."""
+        ...
+
+    def daily(self, path: str, params: Mapping[str, str], now: datetime) -> Asked | None:
+        """The same question by daily bars, for one that asks for bars within the day; else None."""
+        ...
+
+    def merged(self, questions: Sequence[Asked]) -> Asked | None:
+        """One question whose answer holds the answers to all of these; None where there is none."""
+        ...
+
+    def part(self, reading: Reading, path: str, params: Mapping[str, str]) -> Reading | None:
+        """The answer to one question out of the reading of a merged one; None when not in it."""
+        ...
+
+    def rendered(
+        self, reading: Reading, path: str, params: Mapping[str, str], now: datetime
+    ) -> bytes | None:
+        """A body in this provider's own form that says what `reading` says; None where it cannot.
+
+        ``read(rendered(reading), line)`` is `reading` again, so that a client of this provider can
+        be answered with numbers that came from another one.
+        """
+        ...
+
+    @property
+    def session(self) -> SessionRules | None:
+        """How sessions are had; None for a provider without them."""
         ...
