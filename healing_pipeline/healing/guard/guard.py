@@ -1,0 +1,317 @@
+"""The guard in front of every upstream call: may it be made, and what is learned from its end.
+
+A way is a host and a key. Their troubles are different ones: a revoked key is revoked at every
+host, a blocked or broken host is so for every key. So there is a breaker per host and one per key,
+and a way is open when both are, and the key's bucket and ledger have something left.
+
+Nothing is cached between decisions and nothing waits: time comes as an argument, and a refusal is a
+reason in words. For one event loop; not thread-safe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from healing_pipeline.catalog.values import Source
+from healing_pipeline.errors import ConfigurationError
+from healing_pipeline.healing.facts import Origin
+from healing_pipeline.healing.guard.breaker import BreakerRules
+from healing_pipeline.healing.guard.paths import GuardedSource, Path
+from healing_pipeline.healing.guard.retry_after import retry_after_s
+from healing_pipeline.healing.strategy import Way
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.providers.provider import UpstreamRequest
+
+# A longer Retry-After is not believed: who asks for an hour is asked again after a minute.
+RETRY_AFTER_CAP_S = 60.0
+
+# They say something about the host when many calls end so. `stale_data` is not among them: the
+# hosts of a provider serve the same store, and the age of a number is a matter of its endpoint.
+BY_SHARE = frozenset(
+    {
+        FailureClass.TIMEOUT,
+        FailureClass.SLOW,
+        FailureClass.NETWORK_ERROR,
+        FailureClass.SERVER_ERROR,
+        FailureClass.INVALID_DATA,
+    }
+)
+
+# One is enough: they do not pass by themselves. An auth_error without a key is the session's
+# (Yahoo's crumb), which another call to the same host renews.
+AT_ONCE_FOR_KEY = frozenset(
+    {FailureClass.AUTH_ERROR, FailureClass.QUOTA_EXHAUSTED, FailureClass.RATE_LIMIT}
+)
+AT_ONCE_FOR_HOST_WITHOUT_KEY = frozenset({FailureClass.QUOTA_EXHAUSTED, FailureClass.RATE_LIMIT})
+
+
+class Guard:
+    """Breakers, buckets, ledgers and retry budgets of all sources.
+
+    Parameters
+    ----------
+    sources : Mapping[str, Source]
+        By name.
+    keyless : collection of (str, str)
+        Source and host names where no key is sent although the source has some
+        (``exchange_rate``, ``open``): one way, which no key's trouble closes.
+    rules : BreakerRules
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        keyless: Collection[tuple[str, str]] = (),
+        rules: BreakerRules | None = None,
+    ) -> None:
+        rules = rules or BreakerRules()
+        self._sources = {
+            name: GuardedSource(source, {host for owner, host in keyless if owner == name}, rules)
+            for name, source in sources.items()
+        }
+
+    def way_of(self, request: UpstreamRequest) -> Way:
+        """The way that a request takes, by the names in it."""
+        return self._source(request.source).path(request.host_name, request.key_name).way
+
+    def ways(self, source_name: str, now: float, wall_now: datetime) -> tuple[Way, ...]:
+        """Every way of a source as a reader finds it now, in order of preference."""
+        return tuple(
+            path.way if (why := _closed(path, now, wall_now)) is None else _shut(path, why)
+            for path in self._source(source_name).in_order
+        )
+
+    def choose(self, source_name: str, now: float, wall_now: datetime) -> Way:
+        """The first open way; where none is, the one that opens first: there is always a candidate.
+
+        Returns
+        -------
+        Way
+            Not open when no way is; `admit` lets it through as the last one.
+        """
+        paths = self._source(source_name).in_order
+        for path in paths:
+            if _closed(path, now, wall_now) is None:
+                return path.way
+        first = min(paths, key=lambda path: _opens_at(path, now, wall_now))
+        return _shut(first, _closed(first, now, wall_now) or "")
+
+    def admit(
+        self,
+        source_name: str,
+        way: Way,
+        *,
+        origin: Origin,
+        healing: bool,
+        now: float,
+        wall_now: datetime,
+        last: bool = False,
+    ) -> str | None:
+        """Let one call through, or say why not. Who is let through owes a `done`, come what may.
+
+        Parameters
+        ----------
+        origin : Origin
+            A probe takes from its own share of the quota, never from the readers'.
+        healing : bool
+            Whether a strategy asks: such calls stand under the source's retry budget.
+        now : float
+            Monotonic seconds.
+        wall_now : datetime
+            Aware UTC, for the quotas of day and month.
+        last : bool
+            That there is no other candidate. Neither breaker nor bucket refuses the last one. A
+            quota that is spent by our own count does: that call could only end in an error. One
+            that the provider calls exhausted is asked again at the breaker's pace.
+
+        Returns
+        -------
+        str or None
+            None: go, the call is counted. Else the reason, for a person.
+        """
+        source = self._source(source_name)
+        path = source.path_of(way)
+        is_probe = origin is Origin.PROBE
+        bucket, ledger = path.bucket, path.ledger
+        if ledger is not None:
+            reason = ledger.refusal(wall_now, is_probe=is_probe)
+            if reason is None and ledger.marked(wall_now) is not None:
+                reason = _refusal_of_marked(path, now, wall_now, last=last)
+            if reason is not None:
+                return f"{source_name}: key {_key_name(path.way)}: {reason}"
+        if not last and (reason := _broken(path, now)) is not None:
+            return f"{source_name}: {reason}"
+        if bucket is not None and not (last and not is_probe):
+            reason = bucket.refusal(now, is_probe=is_probe)
+            if reason is not None:
+                return f"{source_name}: key {_key_name(path.way)}: {reason}"
+        if healing and (reason := source.budget.refusal()) is not None:
+            return f"{source_name}: {reason}"
+        if ledger is not None:
+            ledger.count(wall_now, is_probe=is_probe)
+        if bucket is not None:
+            bucket.take(now, is_probe=is_probe)
+        source.budget.begin(healing=healing)
+        path.host.begin()
+        if path.key is not None:
+            path.key.begin()
+        return None
+
+    def done(
+        self,
+        source_name: str,
+        way: Way,
+        *,
+        verdict_class: FailureClass | None,
+        headers: Mapping[str, str],
+        seconds: float,
+        now: float,
+        wall_now: datetime,
+        healing: bool,
+    ) -> None:
+        """End a call that was admitted.
+
+        Parameters
+        ----------
+        verdict_class : FailureClass or None
+            None for a call that was given up before anything came of it (a reader who left, the
+            loser of a hedge): it says nothing about the way.
+        headers : Mapping[str, str]
+            Of the response, names in lower case, for ``Retry-After``.
+        seconds : float
+            From `admit` to `now`.
+        healing : bool
+            As it was admitted.
+        """
+        source = self._source(source_name)
+        path = source.path_of(way)
+        source.budget.end(healing=healing)
+        host, key = path.host, path.key
+        host.end()
+        if key is not None:
+            key.end()
+        if verdict_class is None:
+            return
+        began = now - seconds
+        if verdict_class is FailureClass.OK:
+            host.succeeded(now, began)
+            if key is not None:
+                key.answered(now, began)
+            if path.ledger is not None:
+                path.ledger.is_marked_spent = False
+        elif verdict_class in BY_SHARE:
+            host.failed(now, began, verdict_class)
+        else:
+            self._refused(path, verdict_class, headers, now, wall_now, began)
+
+    def seed(
+        self,
+        source_name: str,
+        key_name: str | None,
+        *,
+        wall_now: datetime,
+        day_count: int,
+        month_count: int,
+        probes_day: int | None = None,
+        probes_month: int | None = None,
+    ) -> None:
+        """Take over what a key has spent already: see `Ledger.seed`.
+
+        A key without a quota per day or month has no ledger, and nothing is done.
+        """
+        ledger = self._source(source_name).ledger(key_name)
+        if ledger is not None:
+            ledger.seed(
+                wall_now,
+                day_count=day_count,
+                month_count=month_count,
+                probes_day=probes_day,
+                probes_month=probes_month,
+            )
+
+    def _refused(
+        self,
+        path: Path,
+        verdict_class: FailureClass,
+        headers: Mapping[str, str],
+        now: float,
+        wall_now: datetime,
+        began: float,
+    ) -> None:
+        """Learn from an answer that says no: it came, so the host works unless it blocks us."""
+        host, key = path.host, path.key
+        if verdict_class is FailureClass.BOT_BLOCK:
+            host.eject(now, began, verdict_class, _asked_s(headers, wall_now))
+            return
+        if verdict_class is FailureClass.QUOTA_EXHAUSTED and path.ledger is not None:
+            path.ledger.mark_spent(wall_now)
+        if key is None and verdict_class in AT_ONCE_FOR_HOST_WITHOUT_KEY:
+            host.eject(now, began, verdict_class, _asked_s(headers, wall_now))
+            return
+        host.answered(now, began)
+        if key is not None and verdict_class in AT_ONCE_FOR_KEY:
+            key.eject(now, began, verdict_class, _asked_s(headers, wall_now))
+
+    def _source(self, name: str) -> GuardedSource:
+        try:
+            return self._sources[name]
+        except KeyError:
+            raise ConfigurationError(
+                f"The guard knows no source '{name}'.", "Add it to the configuration's sources."
+            ) from None
+
+
+def _asked_s(headers: Mapping[str, str], wall_now: datetime) -> float:
+    return retry_after_s(headers, wall_now, RETRY_AFTER_CAP_S) or 0.0
+
+
+def _key_name(way: Way) -> str:
+    return "none" if way.key is None else way.key.name
+
+
+def _shut(path: Path, why: str) -> Way:
+    return replace(path.way, is_open=False, why_closed=why)
+
+
+def _broken(path: Path, now: float) -> str | None:
+    reason = path.host.refusal(now)
+    if reason is None and path.key is not None:
+        reason = path.key.refusal(now)
+    return reason
+
+
+def _refusal_of_marked(path: Path, now: float, wall_now: datetime, *, last: bool) -> str | None:
+    """Why a key whose quota the provider calls exhausted is not asked; the last is, now and then.
+
+    The provider may have been wrong, or misread: who asks at the breaker's pace finds out.
+    """
+    assert path.ledger is not None, "only a ledger is marked"
+    breaker = path.host if path.key is None else path.key
+    return None if last and breaker.refusal(now) is None else path.ledger.marked(wall_now)
+
+
+def _closed(path: Path, now: float, wall_now: datetime) -> str | None:
+    """Why a reader's call would not be let through; None when it would."""
+    reason = _broken(path, now)
+    if reason is None and path.bucket is not None:
+        reason = path.bucket.refusal(now, is_probe=False)
+    if reason is None and path.ledger is not None:
+        reason = path.ledger.refusal(wall_now, is_probe=False) or path.ledger.marked(wall_now)
+    return reason
+
+
+def _opens_at(path: Path, now: float, wall_now: datetime) -> tuple[bool, bool, float]:
+    """Order of ways that are all closed: one with quota left first, then by when it opens."""
+    at = max(now, path.host.until or -math.inf)
+    if path.key is not None:
+        at = max(at, path.key.until or -math.inf)
+    if path.bucket is not None:
+        at = max(at, path.bucket.back_at())
+    spent = marked = False
+    if path.ledger is not None:
+        spent = path.ledger.refusal(wall_now, is_probe=False) is not None
+        marked = path.ledger.marked(wall_now) is not None
+    return spent, marked, at

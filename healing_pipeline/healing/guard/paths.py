@@ -1,0 +1,94 @@
+"""The ways of one source, each with what limits it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from healing_pipeline.catalog.values import Source
+from healing_pipeline.errors import ConfigurationError
+from healing_pipeline.healing.guard.breaker import Breaker, BreakerRules
+from healing_pipeline.healing.guard.bucket import Bucket
+from healing_pipeline.healing.guard.budget import RetryBudget
+from healing_pipeline.healing.guard.ledger import Ledger
+from healing_pipeline.healing.strategy import Way
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A way, with what limits it: the host's breaker, and the key's breaker, bucket and ledger.
+
+    Attributes
+    ----------
+    key : Breaker or None
+        None for calls without a key; those may have a bucket and a ledger all the same.
+    """
+
+    way: Way
+    host: Breaker
+    key: Breaker | None
+    bucket: Bucket | None
+    ledger: Ledger | None
+
+
+class GuardedSource:
+    """One source's paths, in order of preference, and its retry budget.
+
+    The keys vary fastest: a spare key is tried before the second host, because a host that is down
+    has its breaker against it with every key, and a key that is revoked with every host.
+
+    Parameters
+    ----------
+    source : Source
+    keyless : collection of str
+        Names of hosts that take no key although the source has some.
+    rules : BreakerRules
+    """
+
+    __slots__ = ("_by_names", "budget", "in_order", "name")
+
+    def __init__(self, source: Source, keyless: Collection[str], rules: BreakerRules) -> None:
+        self.name = source.name
+        self.budget = RetryBudget()
+        limits = {
+            key.name: (Breaker(f"key {key.name}", rules), *_limits_of_key(source))
+            for key in source.keys
+        }
+        without_key = (None, None) if source.keys else _limits_of_key(source)
+        self._by_names: dict[tuple[str, str | None], Path] = {}
+        for host in source.hosts:
+            breaker = Breaker(f"host {host.name}", rules)
+            for key in source.keys:
+                path = Path(Way(host, key), breaker, *limits[key.name])
+                self._by_names[host.name, key.name] = path
+            self._by_names[host.name, None] = Path(Way(host, None), breaker, None, *without_key)
+        self.in_order: tuple[Path, ...] = tuple(
+            path
+            for (host_name, key_name), path in self._by_names.items()
+            if (key_name is None) == (not source.keys or host_name in keyless)
+        )
+
+    def path(self, host_name: str, key_name: str | None) -> Path:
+        """The path of these names; one without key exists for every host."""
+        try:
+            return self._by_names[host_name, key_name]
+        except KeyError:
+            raise ConfigurationError(
+                f"Source '{self.name}' has no host '{host_name}' with key '{key_name}'.",
+                "Ask by a way that the guard gave out, or add host and key to the configuration.",
+            ) from None
+
+    def path_of(self, way: Way) -> Path:
+        """The path of a way."""
+        return self.path(way.host.name, None if way.key is None else way.key.name)
+
+    def ledger(self, key_name: str | None) -> Ledger | None:
+        """The ledger of a key; None where the key has no quota per day or month."""
+        return self.path(self.in_order[0].way.host.name, key_name).ledger
+
+
+def _limits_of_key(source: Source) -> tuple[Bucket | None, Ledger | None]:
+    quota, share = source.quota, source.probe_share
+    bucket = None if quota.per_minute is None else Bucket(quota.per_minute, share)
+    has_ledger = quota.per_day is not None or quota.per_month is not None
+    return bucket, Ledger(quota, share) if has_ledger else None
