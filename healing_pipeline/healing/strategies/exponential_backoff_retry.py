@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.strategies.asking import (
+    WORTH_ASKING_S,
+    ask,
+    closed_because,
+    hindrance,
+    labelled,
+    open_ways,
+)
 from healing_pipeline.healing.strategy import (
     Applicability,
     Cost,
@@ -27,16 +35,16 @@ PASSING = frozenset(
     }
 )
 
-# Below this a call has no real chance of coming back.
-WORTH_ASKING_S = 0.1
+# Here one more look tells: what is damaged or empty twice is so for longer than a request lasts.
+TOLD_BY_ONE = frozenset({FailureClass.INVALID_DATA, FailureClass.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
 class ExponentialBackoffRetry:
     """Ask the same again after a delay that doubles, with full jitter.
 
-    Right for failures that pass by themselves. Wrong for limits, keys and bad requests, where it
-    only spends quota, so it declines those.
+    Right for failures that pass by themselves; where the host failed, another open one is asked.
+    Wrong for limits, keys and bad requests, where it only spends quota, so it declines those.
 
     Attributes
     ----------
@@ -70,32 +78,32 @@ class ExponentialBackoffRetry:
         failure = situation.failure.failure_class
         if failure not in PASSING:
             return Applicability(False, f"asking again does not cure {failure}")
-        if situation.remaining_s < WORTH_ASKING_S:
-            return Applicability(False, f"only {situation.remaining_s:.2f} s left")
+        hindered = hindrance(situation, Fidelity.EXACT)
+        if hindered is not None:
+            return Applicability(False, hindered)
+        if not open_ways(situation):
+            return Applicability(False, closed_because(situation))
         return Applicability(True, f"{failure} often passes by itself")
 
     async def heal(self, situation: Situation, upstream: Upstream) -> Healed | NotHealed:
         """Ask until an answer is good, the attempts are spent or the time is."""
+        ways = open_ways(situation)
         left = situation.remaining_s
-        verdict = situation.failure
-        for number in range(self.attempts):
+        result: Healed | NotHealed = NotHealed(situation.failure)
+        told_by_one = situation.failure.failure_class in TOLD_BY_ONE
+        for number in range(1 if told_by_one else self.attempts):
             delay = upstream.jitter() * self.first_delay_s * 2**number
-            if left - delay < WORTH_ASKING_S:
+            if not ways or left - delay < WORTH_ASKING_S:
                 break
             await upstream.wait(delay)
             left -= delay
-            seen = await upstream.ask(situation.request(), min(self.timeout_s, left))
+            way = ways[number % len(ways)]
+            seen = await ask(situation, upstream, way, min(self.timeout_s, left))
             left -= seen.response.elapsed_s
-            verdict = seen.verdict
-            if seen.reading is not None:
-                return Healed(
-                    fidelity=Fidelity.EXACT,
-                    reading=seen.reading,
-                    body=seen.response.body,
-                    fetched_at=upstream.now(),
-                    provider=situation.endpoint.source,
-                    evidence=f"good on try {number + 2}",
-                )
-            if verdict.failure_class not in PASSING:
+            evidence = f"good on try {number + 2}"
+            result = labelled(situation, upstream, seen, Fidelity.EXACT, evidence)
+            if seen.reading is not None or not seen.sent:
                 break
-        return NotHealed(verdict)
+            if seen.verdict.failure_class not in PASSING:
+                break
+        return result

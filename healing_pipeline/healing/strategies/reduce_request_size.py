@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.strategies.asking import (
+    ask,
+    closed_because,
+    hindrance,
+    labelled,
+    open_ways,
+)
 from healing_pipeline.healing.strategy import (
     Applicability,
     Cost,
@@ -15,10 +22,9 @@ from healing_pipeline.healing.strategy import (
     Upstream,
 )
 from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.providers.provider import Asked
 
 TOO_MUCH = frozenset({FailureClass.TIMEOUT, FailureClass.SLOW})
-
-WORTH_ASKING_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,34 +56,26 @@ class ReduceRequestSize:
         failure = situation.failure.failure_class
         if failure not in TOO_MUCH:
             return Applicability(False, f"a smaller request does not cure {failure}")
-        if Fidelity.COARSER not in situation.accepts:
-            return Applicability(False, "the reader does not accept coarser")
-        if situation.remaining_s < WORTH_ASKING_S:
-            return Applicability(False, f"only {situation.remaining_s:.2f} s left")
+        hindered = hindrance(situation, Fidelity.COARSER)
+        if hindered is not None:
+            return Applicability(False, hindered)
         if self._smaller(situation) is None:
             return Applicability(False, "the question has no limit or window to reduce")
+        if not open_ways(situation):
+            return Applicability(False, closed_because(situation))
         return Applicability(True, f"{failure} may be a matter of size")
 
     async def heal(self, situation: Situation, upstream: Upstream) -> Healed | NotHealed:
         """Ask once for less."""
-        smaller = self._smaller(situation)
-        if smaller is None:
+        smaller, ways = self._smaller(situation), open_ways(situation)
+        if smaller is None or not ways:
             return NotHealed(situation.failure)
-        path, params = smaller
-        request = situation.request(path=path, params=params)
-        seen = await upstream.ask(request, min(self.timeout_s, situation.remaining_s))
-        if seen.reading is None:
-            return NotHealed(seen.verdict)
-        return Healed(
-            fidelity=Fidelity.COARSER,
-            reading=seen.reading,
-            body=seen.response.body,
-            fetched_at=upstream.now(),
-            provider=situation.endpoint.source,
-            evidence=f"answered when asked for {self.factor:.0%} of the rows",
-        )
+        limit_s = min(self.timeout_s, situation.remaining_s)
+        seen = await ask(situation, upstream, ways[0], limit_s, smaller)
+        evidence = f"answered when asked for {self.factor:.0%} of the rows"
+        return labelled(situation, upstream, seen, Fidelity.COARSER, evidence)
 
-    def _smaller(self, situation: Situation) -> tuple[str, dict[str, str]] | None:
-        asked = {**situation.endpoint.params, **(situation.params or {})}
-        smaller = situation.provider.smaller(situation.endpoint, asked, self.factor, situation.now)
-        return None if smaller is None else (smaller[0], dict(smaller[1]))
+    def _smaller(self, situation: Situation) -> Asked | None:
+        path, params = situation.asked
+        endpoint = replace(situation.endpoint, path=path)
+        return situation.provider.smaller(endpoint, params, self.factor, situation.now)
