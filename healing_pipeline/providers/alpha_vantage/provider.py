@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from healing_pipeline.providers.alpha_vantage.classification import classify
+from healing_pipeline.providers.alpha_vantage.questions import daily, subject
 from healing_pipeline.providers.alpha_vantage.reading import read
+from healing_pipeline.providers.alpha_vantage.rendering import rendered
 from healing_pipeline.providers.alpha_vantage.requests import request, smaller
 from healing_pipeline.providers.spoken import Spoken
 
-ALPHA_VANTAGE = Spoken("alpha_vantage", request, classify, read, smaller)
+ALPHA_VANTAGE = Spoken(
+    "alpha_vantage",
+    request,
+    classify,
+    read,
+    smaller,
+    subject=subject,
+    daily=daily,
+    rendered=rendered,
+)
