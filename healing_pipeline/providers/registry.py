@@ -4,7 +4,9 @@ A package of a user's own adds one by an entry point in the group ``healing_pipe
 whose value is a `Provider` or a class that makes one without arguments::
 
     [project.entry-points."healing_pipeline.providers"]
-    acme = "acme_healing:Acme"
+    acme = "acme_healing:ACME"
+
+where ``ACME = Spoken("acme", request, classify, read, smaller)`` is all there need be to it.
 """
 
 from __future__ import annotations
@@ -28,7 +30,20 @@ _BUILT_IN: tuple[Provider, ...] = (YAHOO, FRED, POLYGON, ALPHA_VANTAGE, EXCHANGE
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({each.name: each for each in _BUILT_IN})
 
-_METHODS = ("request", "classify", "read", "smaller")
+_METHODS = (
+    "request",
+    "classify",
+    "read",
+    "smaller",
+    "examine",
+    "subject",
+    "substituted",
+    "daily",
+    "merged",
+    "part",
+    "rendered",
+)
+_SESSION_METHODS = ("ask", "token", "applied")
 _loaded: dict[str, Provider] = {}
 
 
@@ -64,11 +79,28 @@ def _load(entry: EntryPoint) -> Provider:
         raise ConfigurationError(
             f"The provider {entry.name!r} cannot be loaded: {type(exc).__name__}: {exc}.", cure
         ) from exc
-    lacking = [each for each in _METHODS if not callable(getattr(provider, each, None))]
-    if lacking or getattr(provider, "name", None) != entry.name:
-        wrong = f"has no {lacking[0]}()" if lacking else "goes by another name than its entry point"
-        raise ConfigurationError(f"The provider {entry.name!r} {wrong}.", cure)
+    if lacking := _lacking(provider):
+        raise ConfigurationError(
+            f"The provider {entry.name!r} has no {lacking}.",
+            "Make it with `healing_pipeline.providers.spoken.Spoken`, which has a default for "
+            f"whatever a provider cannot do, or uninstall its package ({entry.value}).",
+        )
+    if getattr(provider, "name", None) != entry.name:
+        problem = f"The provider {entry.name!r} goes by another name than its entry point."
+        raise ConfigurationError(problem, cure)
     return cast(Provider, provider)
+
+
+def _lacking(provider: object) -> str:
+    """The first thing of the protocol that is missing, in words; empty when all is there."""
+    for each in _METHODS:
+        if not callable(getattr(provider, each, None)):
+            return f"{each}()"
+    if not hasattr(provider, "session"):
+        return "session"
+    session = provider.session
+    missing = [each for each in _SESSION_METHODS if not callable(getattr(session, each, None))]
+    return f"session.{missing[0]}()" if session is not None and missing else ""
 
 
 def provider_names() -> frozenset[str]:

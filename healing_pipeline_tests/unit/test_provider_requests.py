@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, EntryPoints
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -16,6 +17,7 @@ from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.providers import registry
 from healing_pipeline.providers.provider import UpstreamRequest
 from healing_pipeline.providers.registry import PROVIDERS, provider_named
+from healing_pipeline.providers.spoken import Spoken
 
 NOW = datetime(2025, 3, 1, 23, 30, tzinfo=UTC)
 SECRET = "s3cr3t/+ &=?"
@@ -157,8 +159,21 @@ def test_a_clock_without_a_time_zone_is_refused():
         PROVIDERS["yahoo"].request(endpoint, MAIN, None, naive)
 
 
-class Acme:
-    name = "acme"
+FRED = PROVIDERS["fred"]
+ACME = Spoken("acme", FRED.request, FRED.classify, FRED.read, FRED.smaller)
+
+
+class Acme(Spoken):
+    def __init__(self) -> None:
+        super().__init__("acme-class", FRED.request, FRED.classify, FRED.read, FRED.smaller)
+
+
+class Incomplete:
+    name = "incomplete"
+
+
+class FourFunctions:
+    name = "four"
 
     def request(self): ...
     def classify(self): ...
@@ -166,8 +181,7 @@ class Acme:
     def smaller(self): ...
 
 
-class Incomplete:
-    name = "incomplete"
+HALF_A_SESSION = replace(ACME, name="half", session=object())
 
 
 @pytest.fixture
@@ -176,9 +190,12 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> None:
     found = EntryPoints(
         EntryPoint(name, value, registry.GROUP)
         for name, value in {
-            "acme": f"{__name__}:Acme",
-            "alias": f"{__name__}:Acme",
+            "acme": f"{__name__}:ACME",
+            "acme-class": f"{__name__}:Acme",
+            "alias": f"{__name__}:ACME",
             "incomplete": f"{__name__}:Incomplete",
+            "four": f"{__name__}:FourFunctions",
+            "half": f"{__name__}:HALF_A_SESSION",
             "gone": "no_such_module_at_all:Thing",
             "yahoo": "no_such_module_at_all:Thing",
         }.items()
@@ -202,8 +219,9 @@ def test_a_provider_cannot_be_changed():
 
 @pytest.mark.usefixtures("announced")
 def test_another_package_adds_a_provider_by_an_entry_point():
-    assert isinstance(provider_named("acme"), Acme)
-    assert provider_named("acme") is provider_named("acme")
+    assert provider_named("acme") is ACME
+    assert isinstance(provider_named("acme-class"), Acme)
+    assert provider_named("acme-class") is provider_named("acme-class")
 
 
 @pytest.mark.usefixtures("announced")
@@ -215,9 +233,11 @@ def test_an_announced_provider_never_replaces_a_built_in_one():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nobody", "acme, alias, alpha_vantage, exchange_rate, fred"),
+        ("nobody", "acme, acme-class, alias, alpha_vantage, exchange_rate, four, fred"),
         ("gone", "uninstall the package"),
-        ("incomplete", r"has no request\(\)"),
+        ("incomplete", r"has no request\(\).*spoken\.Spoken"),
+        ("four", r"has no examine\(\).*spoken\.Spoken"),
+        ("half", r"has no session\.ask\(\)"),
         ("alias", "another name"),
     ],
 )
