@@ -85,6 +85,36 @@ class LineProvider:
             return None
         return endpoint.path, {**params, "rows": str(int(int(params.get("rows", 100)) * factor))}
 
+    def examine(self, response: Response, line: RequestLine) -> tuple[Verdict, Reading | None]:
+        verdict = self.classify(response, line)
+        found = self.read(response.body, line) if verdict.is_ok else None
+        if isinstance(found, Unreadable):
+            return Verdict(FailureClass.INVALID_DATA, found.evidence), None
+        return verdict, found
+
+    def subject(self, path, params):
+        return path, *(f"{k}={v}" for k, v in sorted(params.items()) if k != "rows")
+
+    def substituted(self, path, params, instrument):
+        return path, {**params, "of": instrument}
+
+    def daily(self, path, params, now):
+        return None
+
+    def merged(self, questions):
+        return None
+
+    def part(self, reading, path, params):
+        return None
+
+    def rendered(self, reading, path, params, now):
+        as_of = (reading.as_of - START).total_seconds()
+        return json.dumps({"value": reading.points[-1].value, "as_of": as_of}).encode()
+
+    @property
+    def session(self):
+        return None
+
 
 def good(value: float = 10.0, as_of: float = 0.0) -> Response:
     body = json.dumps({"value": value, "as_of": as_of}).encode()
