@@ -39,6 +39,28 @@ class ConfigurationError(HealingPipelineError):
         super().__init__(f"{place}{problem} {cure}")
 
 
+class AnotherQuestionError(HealingPipelineError):
+    """A reader's parameters or path turn an endpoint's question into another one.
+
+    Were it answered, healing would fetch the alternates of the endpoint, which carry other numbers.
+
+    Parameters
+    ----------
+    endpoint : str
+        The endpoint that was named.
+    problem : str
+        What differs, in one sentence.
+    cure : str
+        What to do instead.
+    """
+
+    def __init__(self, endpoint: str, problem: str, cure: str) -> None:
+        self.endpoint = endpoint
+        self.problem = problem
+        self.cure = cure
+        super().__init__(f"{problem} {cure}")
+
+
 class StorageError(HealingPipelineError):
     """The database cannot be used as it is."""
 

@@ -116,10 +116,15 @@ def verified(
 ) -> tuple[Check, ...]:
     """Check the healed data itself."""
     endpoint = catalog.endpoints[answer.endpoint]
-    line = RequestLine(path=endpoint.path, params=endpoint.params)
+    own = endpoint.path, endpoint.params
+    instead = (
+        provider.substituted(*own, answer.reading.instrument),
+        provider.daily(*own, now),
+    )
+    lines = [RequestLine(*each) for each in (own, *instead) if each is not None]
     return verify(
         answer,
-        read_again=provider.read(answer.body, line),
+        read_again=[provider.read(answer.body, line) for line in lines],
         last=last,
         accepts=endpoint.accepts,
         now=now,

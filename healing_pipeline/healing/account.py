@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from healing_pipeline.catalog.values import Endpoint
+from healing_pipeline.catalog.values import ApiKey, Endpoint, Host, Source
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.healing.facts import AnswerFact, Attempt, Origin, SnapshotFact
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.healing.memory import request_key
 from healing_pipeline.healing.strategy import Healed, NotHealed, Observation
 from healing_pipeline.probing.failure_class import FailureClass
-from healing_pipeline.probing.response import Verdict
-from healing_pipeline.providers.provider import Provider
+from healing_pipeline.probing.response import RequestLine, Verdict
+from healing_pipeline.providers.provider import Provider, UpstreamRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +23,37 @@ class Question:
 
     Attributes
     ----------
+    params, path
+        The reader's own, where they differ from the endpoint's.
+    key : str
+        What tells this question from others to the same endpoint; empty for the endpoint's own.
     began : float
         Monotonic seconds; `began_at` is the same moment as wall time.
     """
 
     request_id: UUID
     endpoint: Endpoint
+    source: Source
     provider: Provider
     params: Mapping[str, str] | None
+    path: str | None
+    key: str
     accepts: frozenset[Fidelity]
     origin: Origin
     began_at: datetime
     began: float
     incident_id: int | None
 
+    def request(self, host: Host, key: ApiKey | None) -> UpstreamRequest:
+        """The question as it is sent to a host with a key."""
+        endpoint = self.endpoint if self.path is None else replace(self.endpoint, path=self.path)
+        return self.provider.request(endpoint, host, key, self.began_at, self.params)
+
     @property
-    def key(self) -> str:
-        """What tells this question from others to the same endpoint."""
-        return request_key(self.endpoint, self.params)
+    def line(self) -> RequestLine:
+        """The question as every request that is nothing but it says it."""
+        keys = self.source.keys
+        return self.request(self.source.hosts[0], keys[0] if keys else None).line
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,10 @@ class Answer:
         Upstream calls made for this answer, >= 0.
     seconds : float
         From question to answer.
+    met : Verdict or None
+        What the first attempt failed with; None when nothing was wrong.
+    shared : bool
+        Whether another reader's question, asked a moment before, brought it: `attempts` is 0 then.
     """
 
     request_id: UUID
@@ -54,6 +58,8 @@ class Answer:
     provider: str
     attempts: int
     seconds: float
+    shared: bool = False
+    met: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from uuid import UUID
 
-from healing_pipeline.catalog.values import ApiKey, Host
 from healing_pipeline.healing.account import (
     Question,
     Use,
@@ -16,9 +14,9 @@ from healing_pipeline.healing.account import (
     snapshot_fact,
 )
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed, Tried
-from healing_pipeline.healing.facts import Fact, Origin
+from healing_pipeline.healing.facts import Origin
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.healing.memory import SnapshotMemory
+from healing_pipeline.healing.parts import Parts
 from healing_pipeline.healing.plan import Plan
 from healing_pipeline.healing.strategy import (
     Healed,
@@ -27,12 +25,17 @@ from healing_pipeline.healing.strategy import (
     Situation,
     Snapshot,
     Strategy,
+    Way,
 )
-from healing_pipeline.healing.upstream import Asking, Clock
+from healing_pipeline.healing.upstream import Asking
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 
-NOTHING_MET = Verdict(FailureClass.OK, "")
+# Good data comes with every call; on disk it is worth a new copy only this often.
+SNAPSHOT_EVERY_S = 5.0
+
+# What is left of the deadline for answering from memory when a strategy runs into it.
+LAST_RESORT_S = 0.1
 
 
 @dataclass(slots=True)
@@ -41,8 +44,8 @@ class Attempting:
 
     Attributes
     ----------
-    host, key
-        Where plain calls go.
+    way : Way
+        Where the plain call goes.
     tried : list of Tried
         Strategies that did not give the answer, with the reason.
     number : int
@@ -50,51 +53,50 @@ class Attempting:
     """
 
     question: Question
+    parts: Parts
     asking: Asking
-    host: Host
-    key: ApiKey | None
-    snapshots: SnapshotMemory
-    clock: Clock
-    new_id: Callable[[], UUID]
-    record: Callable[[Fact], None]
+    way: Way
     attempt_timeout_s: float
     tried: list[Tried] = field(default_factory=list)
     number: int = 0
 
     def situation(self, failure: Verdict) -> Situation:
         """What is known now."""
-        question = self.question
+        question, parts = self.question, self.parts
+        now = parts.clock.now()
         return Situation(
             endpoint=question.endpoint,
             provider=question.provider,
-            host=self.host,
-            key=self.key,
+            host=self.way.host,
+            key=self.way.key,
             params=question.params,
             failure=failure,
-            now=self.clock.now(),
-            remaining_s=self.asking.remaining_s,
+            now=now,
+            remaining_s=max(0.0, self.asking.remaining_s - LAST_RESORT_S),
             accepts=question.accepts,
-            snapshot=self.snapshots.get(question.endpoint.id, question.key),
+            snapshot=parts.snapshots.get(question.endpoint.id, question.key),
             attempt_timeout_s=self.attempt_timeout_s,
+            source=question.source,
+            path=question.path,
+            ways=parts.guard.ways(question.source.name, parts.clock.monotonic(), now),
+            alternates=parts.alternates_of(question.endpoint),
         )
 
     async def observe(self) -> Observation:
         """Ask the primary once, off the record; good data is remembered."""
-        request = self.situation(NOTHING_MET).request()
-        seen = await self.asking.ask(request, self.attempt_timeout_s)
+        seen = await self._seen(last=True)
         if seen.reading is not None:
             self.remember(self._exact(seen))
         return seen
 
-    async def plain(self) -> Healed | NotHealed:
-        """Ask the primary once, as the reader asked."""
+    async def plain(self, *, name: str = PLAIN, last: bool = False) -> Healed | NotHealed:
+        """Ask as the reader asked, by `way`; `name` is what it goes on record as."""
 
         async def ask() -> Healed | NotHealed:
-            request = self.situation(NOTHING_MET).request()
-            seen = await self.asking.ask(request, self.attempt_timeout_s)
+            seen = await self._seen(last=last)
             return NotHealed(seen.verdict) if seen.reading is None else self._exact(seen)
 
-        return await self._on_record(PLAIN, ask)
+        return await self._on_record(name, ask)
 
     async def use(self, strategy: Strategy, failure: Verdict) -> Healed | None:
         """Use one strategy, if it fits by now; None when it did not give an accepted answer."""
@@ -103,10 +105,11 @@ class Attempting:
         if not applicability.ok:
             self.tried.append(Tried(strategy.name, "left out", applicability.because))
             return None
+        self.asking.met = failure
 
         async def heal() -> Healed | NotHealed:
             try:
-                async with asyncio.timeout(max(self.asking.remaining_s, 0.001)):
+                async with asyncio.timeout(max(situation.remaining_s, 0.001)):
                     result = await strategy.heal(situation, self.asking)
             except TimeoutError:
                 evidence = f"{strategy.name} ran into the deadline"
@@ -124,11 +127,17 @@ class Attempting:
 
     def answered(self, healed: Healed, strategy: str, met: Verdict | None) -> Answer:
         """End with an answer; `met` is what the first attempt failed with."""
-        if self.asking.calls and healed.fidelity is Fidelity.EXACT:
+        question = self.question
+        if (
+            self.asking.calls
+            and healed.fidelity is Fidelity.EXACT
+            and healed.provider == question.source.name
+        ):
+            # Another provider dates the same numbers in its own way, and would make ours look old.
             self.remember(healed)
         answer = Answer(
-            request_id=self.question.request_id,
-            endpoint=self.question.endpoint.id,
+            request_id=question.request_id,
+            endpoint=question.endpoint.id,
             fidelity=healed.fidelity,
             as_of=healed.reading.as_of,
             fetched_at=healed.fetched_at,
@@ -137,7 +146,8 @@ class Attempting:
             strategy=strategy,
             provider=healed.provider,
             attempts=self.asking.calls,
-            seconds=self.clock.monotonic() - self.question.began,
+            seconds=self.parts.clock.monotonic() - question.began,
+            met=met,
         )
         self._tell_end(answer, met)
         return answer
@@ -154,43 +164,62 @@ class Attempting:
             verdict=met,
             tried=(*self.tried, *left_out),
             attempts=self.asking.calls,
-            seconds=self.clock.monotonic() - self.question.began,
+            seconds=self.parts.clock.monotonic() - self.question.began,
         )
         self._tell_end(failed, met)
         return failed
 
     def remember(self, healed: Healed) -> None:
         """Keep good data for the next time."""
-        snapshot = Snapshot(
-            healed.fetched_at, healed.reading, healed.body, healed.provider, healed.fidelity
+        question, snapshots = self.question, self.parts.snapshots
+        snapshots.put(
+            question.endpoint.id,
+            question.key,
+            Snapshot(
+                healed.fetched_at, healed.reading, healed.body, healed.provider, healed.fidelity
+            ),
         )
-        self.snapshots.put(self.question.endpoint.id, self.question.key, snapshot)
-        self.record(snapshot_fact(self.question, healed))
+        now = self.parts.clock.monotonic()
+        if snapshots.take_turn_to_tell(
+            question.endpoint.id, question.key, now, SNAPSHOT_EVERY_S
+        ):
+            self.parts.record(snapshot_fact(question, healed))
+
+    async def _seen(self, *, last: bool) -> Observation:
+        question = self.question
+        request = question.request(self.way.host, self.way.key)
+        rules = question.provider.session
+        if rules is not None:
+            token = self.asking.session(self.way.host)
+            if token is not None:
+                request = rules.applied(request, token)
+        return await self.asking.plain(request, self.attempt_timeout_s, last=last)
 
     async def _on_record(
         self, strategy: str, attempt: Callable[[], Awaitable[Healed | NotHealed]]
     ) -> Healed | NotHealed:
         self.number += 1
-        began, began_at, calls = self.clock.monotonic(), self.clock.now(), self.asking.calls
+        clock, asking = self.parts.clock, self.asking
+        began, began_at, calls = clock.monotonic(), clock.now(), asking.calls
         result = await attempt()
-        spent = self.asking.calls - calls
+        spent = asking.calls - calls
         use = Use(
-            id=self.new_id(),
+            id=self.parts.new_id(),
             strategy=strategy,
             number=self.number,
             began_at=began_at,
-            seconds=self.clock.monotonic() - began,
+            seconds=clock.monotonic() - began,
             result=result,
-            seen=self.asking.latest if spent else None,
+            seen=asking.latest if spent else None,
             calls=spent,
-            late=self.asking.remaining_s <= 0,
+            late=asking.remaining_s <= 0,
         )
-        self.record(attempt_fact(self.question, use))
+        self.parts.record(attempt_fact(self.question, use))
         return result
 
     def _tell_end(self, end: Answer | HealingFailed, met: Verdict | None) -> None:
         if self.question.origin is Origin.READER:
-            self.record(answer_fact(self.question, end, met))
+            self.parts.record(answer_fact(self.question, end, met))
 
     def _exact(self, seen: Observation) -> Healed:
         assert seen.reading is not None, "only good observations become answers"
@@ -198,7 +227,7 @@ class Attempting:
             fidelity=Fidelity.EXACT,
             reading=seen.reading,
             body=seen.response.body,
-            fetched_at=self.clock.now(),
-            provider=self.question.endpoint.source,
+            fetched_at=self.parts.clock.now(),
+            provider=self.question.source.name,
             evidence=seen.verdict.evidence,
         )

@@ -11,23 +11,41 @@ from dataclasses import replace
 from uuid import UUID
 
 from healing_pipeline.catalog.values import Catalog, Endpoint, Source
-from healing_pipeline.errors import ConfigurationError
-from healing_pipeline.healing.account import Question
+from healing_pipeline.errors import AnotherQuestionError, ConfigurationError
+from healing_pipeline.healing.account import Question, answer_fact
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.attempting import Attempting
 from healing_pipeline.healing.behind import LooksBehind
 from healing_pipeline.healing.facts import Fact, Origin
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.healing.memory import Route, RouteTable, SnapshotMemory
+from healing_pipeline.healing.guard.guard import Guard
+from healing_pipeline.healing.guard.single_flight import Flights
+from healing_pipeline.healing.memory import Route, RouteTable, SnapshotMemory, request_key
+from healing_pipeline.healing.parts import Clock, Parts, Send
 from healing_pipeline.healing.plan import Plan, make_plan
 from healing_pipeline.healing.strategies import STRATEGIES
-from healing_pipeline.healing.strategy import Healed, Observation, Snapshot, Strategy
-from healing_pipeline.healing.upstream import Asking, Clock, Send
+from healing_pipeline.healing.strategy import (
+    Healed,
+    Observation,
+    Snapshot,
+    Strategy,
+    Way,
+)
+from healing_pipeline.healing.upstream import Asking
 from healing_pipeline.probing.response import Verdict
 from healing_pipeline.providers.provider import Provider
 
 # What is left of a deadline for handing the answer over: an event loop wakes a little late.
 HAND_OVER_S = 0.05
+
+# These only ever follow a failed call, so as a route they mean: ask the primary.
+FOLLOW_A_CALL = frozenset(
+    {"exponential_backoff_retry", "hedged_request", "refresh_session", "batch_requests"}
+)
+
+# What a first call by another way than the first is called, by what differs.
+BY_OTHER_HOST = "alternate_host"
+BY_OTHER_KEY = "rotate_api_key"
 
 
 class HealingEngine:
@@ -50,9 +68,14 @@ class HealingEngine:
     snapshots, routes
         The memory between requests.
     strategies : sequence of Strategy
-        In the order of trying.
+        Those there are; a plan orders them.
     attempt_timeout_s : float
         Time limit of a plain call, so that a deadline leaves room to heal.
+
+    Attributes
+    ----------
+    guard : Guard
+        The limits around every call: breakers, quotas, retry budgets.
     """
 
     def __init__(
@@ -70,24 +93,32 @@ class HealingEngine:
         strategies: Sequence[Strategy] = STRATEGIES,
         attempt_timeout_s: float = 1.0,
     ) -> None:
+        self.guard = Guard(catalog.sources, _keyless(catalog, providers, clock))
+        self._parts = Parts(
+            catalog=catalog,
+            providers=providers,
+            send=send,
+            clock=clock,
+            random=random,
+            new_id=new_id,
+            record=record,
+            snapshots=snapshots,
+            routes=routes,
+            guard=self.guard,
+        )
         self._catalog = catalog
-        self._providers = providers
-        self._send = send
         self._clock = clock
-        self._random = random
-        self._new_id = new_id
-        self._record = record
-        self._snapshots = snapshots
-        self._routes = routes
         self._strategies = tuple(strategies)
         self._attempt_timeout_s = attempt_timeout_s
         self._looks = LooksBehind()
+        self._flights: Flights[Answer | HealingFailed] = Flights()
 
     async def fetch(
         self,
         endpoint_id: str,
         *,
         params: Mapping[str, str] | None = None,
+        path: str | None = None,
         deadline_s: float | None = None,
         origin: Origin = Origin.READER,
         accepts: frozenset[Fidelity] | None = None,
@@ -101,7 +132,9 @@ class HealingEngine:
         endpoint_id : str
             Of the catalog.
         params : Mapping[str, str], optional
-            Laid over the endpoint's own.
+            Laid over the endpoint's own: another window, never another subject.
+        path : str, optional
+            Instead of the endpoint's, where the window is a part of the path.
         deadline_s : float, optional
             Instead of the endpoint's.
         accepts : frozenset of Fidelity, optional
@@ -118,18 +151,100 @@ class HealingEngine:
         ------
         ConfigurationError
             If the catalog has no such endpoint.
+        AnotherQuestionError
+            If `params` or `path` ask for another instrument, interval or function.
+
+        Notes
+        -----
+        Readers who ask the same at the same moment share one answer (single flight): see `Flights`
+        for how far apart that moment may be.
         """
-        question = self._question(endpoint_id, params, accepts, origin, incident_id)
-        attempting = self._attempting(question, deadline_s or question.endpoint.deadline_s)
-        route = self._routes.get(endpoint_id) if follow_route else None
+        question = self._question(endpoint_id, params, path, accepts, origin, incident_id)
+        allowed_s = question.endpoint.deadline_s if deadline_s is None else deadline_s
+        if origin is not Origin.READER or not follow_route:
+            return await self._answer(question, allowed_s, follow_route=follow_route)
+        flight = (endpoint_id, question.key, question.accepts, allowed_s)
+        joined = self._flights.join(flight, question.began)
+        if joined is not None:
+            # Whoever leads began earlier under the same deadline, so this ends in time.
+            shared = await joined.result()
+            if shared is not None:
+                return self._shared(question, shared)
+        with self._flights.leading(flight, question.began) as lead:
+            end = await self._answer(question, allowed_s, follow_route=True)
+            lead.land(end)
+        return end
+
+    async def observe(self, endpoint_id: str, *, timeout_s: float) -> Observation:
+        """Ask the primary once, heal nothing: a probe.
+
+        Good data is remembered like a reader's, so a probe also keeps the snapshots fresh.
+        """
+        question = self._question(endpoint_id, None, None, None, Origin.PROBE, None)
+        return await self._primary(question, timeout_s).observe()
+
+    async def ask_plain(
+        self,
+        endpoint_id: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        path: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Observation:
+        """Ask the primary once for a reader who wants no healing; what comes back is on record."""
+        question = self._question(endpoint_id, params, path, None, Origin.READER, None)
+        limit_s = question.endpoint.deadline_s if timeout_s is None else timeout_s
+        attempting = self._primary(question, limit_s)
+        await attempting.plain(last=True)
+        assert attempting.asking.latest is not None, "the last way is always asked"
+        return attempting.asking.latest
+
+    def plan_for(self, endpoint_id: str, failure: Verdict) -> Plan:
+        """What would be tried for an endpoint that fails like this, and why; sends nothing."""
+        question = self._question(endpoint_id, None, None, None, Origin.HEAL, None)
+        attempting = self._attempting(question, question.endpoint.deadline_s)
+        return make_plan(attempting.situation(failure), self._strategies)
+
+    def provider_of(self, endpoint_id: str) -> Provider:
+        """Whoever speaks for an endpoint of the catalog."""
+        return self._parts.provider_of(self._catalog.endpoints[endpoint_id])
+
+    def last_good(self, endpoint_id: str) -> Snapshot | None:
+        """The newest good data of an endpoint, as its own parameters ask for it."""
+        return self._parts.snapshots.get(endpoint_id, "")
+
+    async def _answer(
+        self, question: Question, deadline_s: float, *, follow_route: bool
+    ) -> Answer | HealingFailed:
+        attempting = self._attempting(question, deadline_s)
+        route = self._parts.routes.get(question.endpoint.id) if follow_route else None
         if route is not None:
             routed = await self._by_route(route, attempting)
             if routed is not None:
                 return routed
-        plain = await attempting.plain()
-        if isinstance(plain, Healed):
-            return attempting.answered(plain, PLAIN, None)
-        met = plain.verdict
+        way = attempting.way
+        if not way.is_open and question.origin is Origin.READER:
+            met = self._parts.why_closed(question.source.name, way)
+        else:
+            name, known = self._name_of(question.source, way)
+            # A heal run has to know how the primary is, whatever a breaker thinks of it.
+            first = await attempting.plain(name=name, last=question.origin is not Origin.READER)
+            if isinstance(first, Healed):
+                return attempting.answered(first, name, known)
+            met = first.verdict if known is None else known
+        healed = await self._by_plan(attempting, met)
+        if not isinstance(healed, Plan):
+            return healed
+        if attempting.asking.calls == 0:
+            # Every way was closed and nothing else helped: the last candidate is asked after all.
+            last = await attempting.plain(last=True)
+            if isinstance(last, Healed):
+                return attempting.answered(last, PLAIN, met)
+            met = last.verdict
+        return attempting.failed(healed, met)
+
+    async def _by_plan(self, attempting: Attempting, met: Verdict) -> Answer | Plan:
+        """Work through the plan; the plan itself when nothing in it helped."""
         tried = {each.strategy for each in attempting.tried}
         strategies = [each for each in self._strategies if each.name not in tried]
         plan = make_plan(attempting.situation(met), strategies)
@@ -137,31 +252,7 @@ class HealingEngine:
             healed = await attempting.use(step.strategy, met)
             if healed is not None:
                 return attempting.answered(healed, step.strategy.name, met)
-        return attempting.failed(plan, met)
-
-    async def observe(self, endpoint_id: str, *, timeout_s: float) -> Observation:
-        """Ask the primary once, heal nothing: a probe.
-
-        Good data is remembered like a reader's, so a probe also keeps the snapshots fresh.
-        """
-        question = self._question(endpoint_id, None, None, Origin.PROBE, None)
-        attempting = self._attempting(question, timeout_s + HAND_OVER_S)
-        attempting.attempt_timeout_s = timeout_s
-        return await attempting.observe()
-
-    def plan_for(self, endpoint_id: str, failure: Verdict) -> Plan:
-        """What would be tried for an endpoint that fails like this, and why; sends nothing."""
-        question = self._question(endpoint_id, None, None, Origin.HEAL, None)
-        attempting = self._attempting(question, question.endpoint.deadline_s)
-        return make_plan(attempting.situation(failure), self._strategies)
-
-    def provider_of(self, endpoint_id: str) -> Provider:
-        """Whoever speaks for an endpoint of the catalog."""
-        return self._providers[self._source_of(self._catalog.endpoints[endpoint_id]).provider]
-
-    def last_good(self, endpoint_id: str) -> Snapshot | None:
-        """The newest good data of an endpoint, as its own parameters ask for it."""
-        return self._snapshots.get(endpoint_id, "")
+        return plan
 
     async def _by_route(self, route: Route, attempting: Attempting) -> Answer | None:
         """Begin with what helped the reader before; None when it does not help any more."""
@@ -172,8 +263,8 @@ class HealingEngine:
         healed = await attempting.use(strategy, met)
         if healed is None:
             return None
-        endpoint = attempting.question.endpoint
-        if self._looks.is_due(endpoint, self._source_of(endpoint), self._clock.monotonic()):
+        question = attempting.question
+        if self._looks.is_due(question.endpoint, question.source, self._clock.monotonic()):
             self._looks.begin(self._look(attempting))
         return attempting.answered(healed, strategy.name, met)
 
@@ -182,26 +273,46 @@ class HealingEngine:
         question = replace(
             served.question, began=self._clock.monotonic(), began_at=self._clock.now()
         )
-        attempting = self._attempting(question, self._attempt_timeout_s + HAND_OVER_S)
+        attempting = self._primary(question, self._attempt_timeout_s)
         attempting.number = served.number
-        result = await attempting.plain()
+        result = await attempting.plain(last=True)
         if isinstance(result, Healed):
             attempting.remember(result)
 
     def _routed(self, route: Route) -> Strategy | None:
-        # A retry only ever follows a failed call, so as a route it means: ask the primary.
-        for strategy in self._strategies:
-            if strategy.name == route.strategy and strategy.cost.worst is not Fidelity.EXACT:
-                return strategy
-        return None
+        if route.strategy in FOLLOW_A_CALL:
+            return None
+        return next((each for each in self._strategies if each.name == route.strategy), None)
 
-    def _source_of(self, endpoint: Endpoint) -> Source:
-        return self._catalog.sources[endpoint.source]
+    def _name_of(self, source: Source, way: Way) -> tuple[str, Verdict | None]:
+        """What a first call by a way goes on record as, and what it heals where it heals."""
+        if way.host is source.hosts[0] and (not source.keys or way.key is source.keys[0]):
+            return PLAIN, None
+        name = BY_OTHER_HOST if way.host != source.hosts[0] else BY_OTHER_KEY
+        clock = self._clock
+        primary = self.guard.ways(source.name, clock.monotonic(), clock.now())[0]
+        return name, self._parts.why_closed(source.name, primary)
+
+    def _shared(
+        self, question: Question, end: Answer | HealingFailed
+    ) -> Answer | HealingFailed:
+        """The end of somebody else's request, as this reader's own."""
+        seconds = self._clock.monotonic() - question.began
+        if isinstance(end, Answer):
+            own: Answer | HealingFailed = replace(
+                end, request_id=question.request_id, attempts=0, seconds=seconds, shared=True
+            )
+        else:
+            own = replace(end, request_id=question.request_id, attempts=0, seconds=seconds)
+        met = end.verdict if isinstance(end, HealingFailed) else end.met
+        self._parts.record(answer_fact(question, own, met))
+        return own
 
     def _question(
         self,
         endpoint_id: str,
         params: Mapping[str, str] | None,
+        path: str | None,
         accepts: frozenset[Fidelity] | None,
         origin: Origin,
         incident_id: int | None,
@@ -212,38 +323,84 @@ class HealingEngine:
                 f"The catalog has no endpoint '{endpoint_id}'.",
                 "Add it to the configuration, or see `healing probe` for those there are.",
             )
-        return Question(
-            request_id=self._new_id(),
+        source = self._catalog.sources[endpoint.source]
+        provider = self._parts.providers[source.provider]
+        key = ""
+        if params or path is not None:
+            key = request_key(endpoint, params, path)
+            _require_same_subject(endpoint, provider, params, path)
+        question = Question(
+            request_id=self._parts.new_id(),
             endpoint=endpoint,
-            provider=self.provider_of(endpoint_id),
-            params=params,
+            source=source,
+            provider=provider,
+            params=params or None,
+            path=path,
+            key=key,
             accepts=endpoint.accepts if accepts is None else accepts,
             origin=origin,
             began_at=self._clock.now(),
             began=self._clock.monotonic(),
             incident_id=incident_id,
         )
+        if key and question.line == replace(question, params=None, path=None).line:
+            # Said in other words (dates written out), yet the endpoint's own question.
+            return replace(question, params=None, path=None, key="")
+        return question
+
+    def _primary(self, question: Question, timeout_s: float) -> Attempting:
+        """An attempting that asks the first way with all of `timeout_s` for it."""
+        source = question.source
+        attempting = self._attempting(question, timeout_s + HAND_OVER_S)
+        attempting.way = Way(source.hosts[0], source.keys[0] if source.keys else None)
+        attempting.attempt_timeout_s = timeout_s
+        return attempting
 
     def _attempting(self, question: Question, deadline_s: float) -> Attempting:
-        source = self._source_of(question.endpoint)
-        last = self._snapshots.get(question.endpoint.id, question.key)
-        asking = Asking(
-            endpoint=question.endpoint,
-            provider=question.provider,
-            send=self._send,
-            clock=self._clock,
-            random=self._random,
-            deadline_at=question.began + deadline_s - HAND_OVER_S,
-            last=None if last is None else last.reading,
-        )
+        source = question.source
+        if question.origin is Origin.READER:
+            way = self.guard.choose(source.name, question.began, question.began_at)
+        else:
+            way = Way(source.hosts[0], source.keys[0] if source.keys else None)
         return Attempting(
             question=question,
-            asking=asking,
-            host=source.hosts[0],
-            key=source.keys[0] if source.keys else None,
-            snapshots=self._snapshots,
-            clock=self._clock,
-            new_id=self._new_id,
-            record=self._record,
-            attempt_timeout_s=self._attempt_timeout_s,
+            parts=self._parts,
+            asking=Asking(question, self._parts, question.began + deadline_s - HAND_OVER_S),
+            way=way,
+            # A reader in a hurry keeps half of the time for healing.
+            attempt_timeout_s=min(self._attempt_timeout_s, deadline_s / 2),
         )
+
+
+def _require_same_subject(
+    endpoint: Endpoint,
+    provider: Provider,
+    params: Mapping[str, str] | None,
+    path: str | None,
+) -> None:
+    own = provider.subject(endpoint.path, endpoint.params)
+    asked = provider.subject(
+        endpoint.path if path is None else path, {**endpoint.params, **(params or {})}
+    )
+    if own != asked:
+        raise AnotherQuestionError(
+            endpoint.id,
+            f"{endpoint.id} is about {' '.join(own)}, asked was {' '.join(asked)}.",
+            "Add an endpoint for it to the configuration; a reader may only change the window.",
+        )
+
+
+def _keyless(
+    catalog: Catalog, providers: Mapping[str, Provider], clock: Clock
+) -> set[tuple[str, str]]:
+    """Hosts that are sent no key although their source has some, as their provider's requests say."""
+    found = set()
+    for endpoint in catalog.endpoints.values():
+        source = catalog.sources[endpoint.source]
+        for host in source.hosts if source.keys else ():
+            request = providers[source.provider].request(
+                endpoint, host, source.keys[0], clock.now()
+            )
+            if request.key_name is None:
+                found.add((source.name, host.name))
+    return found

@@ -69,6 +69,7 @@ class SnapshotMemory:
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._told_at: dict[tuple[str, str], float] = {}
 
     def get(self, endpoint_id: str, request_key: str) -> Snapshot | None:
         """The newest good data for a question."""
@@ -82,15 +83,39 @@ class SnapshotMemory:
             snapshot = known
         self._snapshots[key] = snapshot
         if len(self._snapshots) > self._most:
-            self._snapshots.pop(next(iter(self._snapshots)))
+            oldest = next(iter(self._snapshots))
+            del self._snapshots[oldest]
+            self._told_at.pop(oldest, None)
+
+    def take_turn_to_tell(
+        self, endpoint_id: str, request_key: str, now: float, every_s: float
+    ) -> bool:
+        """Whether the newest data is due to be stored elsewhere too; the turn is taken by asking.
+
+        Parameters
+        ----------
+        now : float
+            Monotonic seconds.
+        every_s : float
+            One turn per question and so many seconds.
+        """
+        key = (endpoint_id, request_key)
+        told_at = self._told_at.get(key)
+        if told_at is not None and now - told_at < every_s:
+            return False
+        self._told_at[key] = now
+        return True
 
     def __len__(self) -> int:
         return len(self._snapshots)
 
 
-def request_key(endpoint: Endpoint, params: Mapping[str, str] | None) -> str:
-    """One text per question to an endpoint; empty for the endpoint's own parameters."""
+def request_key(
+    endpoint: Endpoint, params: Mapping[str, str] | None, path: str | None = None
+) -> str:
+    """One text per question to an endpoint; empty for the endpoint's own path and parameters."""
     asked = {**endpoint.params, **(params or {})}
-    if asked == dict(endpoint.params):
+    same_path = path is None or path == endpoint.path
+    if same_path and asked == dict(endpoint.params):
         return ""
-    return urlencode(sorted(asked.items()))
+    return ("" if same_path else f"{path}?") + urlencode(sorted(asked.items()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from healing_pipeline.healing.strategies.order import in_order
 from healing_pipeline.healing.strategy import Applicability, Situation, Strategy
 
 
@@ -33,13 +34,15 @@ class Plan:
 
 
 def make_plan(situation: Situation, strategies: Sequence[Strategy]) -> Plan:
-    """Keep the strategies that fit, in the order given, which is best label first.
+    """Keep the strategies that fit, in the order that suits the failure.
 
     Notes
     -----
-    The order is fixed: it does not look at what worked before.
+    The order is fixed by failure class (`strategies.order`): it does not look at what worked
+    before.
     """
-    considered = [Considered(each, each.applies(situation)) for each in strategies]
+    ordered = in_order(situation.failure.failure_class, strategies)
+    considered = [Considered(each, each.applies(situation)) for each in ordered]
     return Plan(
         steps=tuple(each for each in considered if each.applicability.ok),
         left_out=tuple(each for each in considered if not each.applicability.ok),

@@ -1,103 +1,208 @@
 """Asking an upstream under a deadline, and judging what comes back.
 
 `Asking` is what strategies see as `Upstream`: it counts calls and seconds, cuts every wait at the
-deadline, and passes each response through the provider's rules and the last gate (`validation`).
+deadline, asks the guard before each call, and passes each response through the provider's rules
+and the last gate (`validation`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from healing_pipeline.catalog.values import Endpoint
-from healing_pipeline.healing.strategy import Observation
-from healing_pipeline.healing.validation import judge
+from healing_pipeline.catalog.values import Endpoint, Host
+from healing_pipeline.healing.account import Question
+from healing_pipeline.healing.parts import Clock, Parts, Send
+from healing_pipeline.healing.strategy import Alternate, Observation, Situation
 from healing_pipeline.probing.failure_class import FailureClass
-from healing_pipeline.probing.reading import Reading, Unreadable
+from healing_pipeline.probing.reading import Reading
 from healing_pipeline.probing.response import Response, Verdict
-from healing_pipeline.providers.provider import Provider, UpstreamRequest
+from healing_pipeline.providers.provider import Asked, Provider, UpstreamRequest
 
-Send = Callable[[UpstreamRequest, float], Awaitable[Response]]
-"""Sends one request within so many seconds; returns a `Response` whatever happens."""
+__all__ = ["Asking", "Clock", "Send"]
 
+# A plain call, a race of two and one last try: more would be load on an upstream that has trouble
+# as it is. The mean is far lower, because breakers and stored data come in between.
+MOST_CALLS = 4
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Time as an argument.
-
-    Attributes
-    ----------
-    now : callable
-        Aware UTC wall time.
-    monotonic : callable
-        Seconds that never go back.
-    sleep : callable
-        Awaits so many seconds.
-    """
-
-    now: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
+NOTHING_SENT = Response()
 
 
 class Asking:
-    """One reader's dealings with upstreams, metered against one deadline."""
+    """One reader's dealings with upstreams, metered against one deadline.
 
-    def __init__(
-        self,
-        *,
-        endpoint: Endpoint,
-        provider: Provider,
-        send: Send,
-        clock: Clock,
-        random: Callable[[], float],
-        deadline_at: float,
-        last: Reading | None,
-    ) -> None:
-        self._endpoint = endpoint
-        self._provider = provider
-        self._send = send
-        self._clock = clock
-        self._random = random
+    Attributes
+    ----------
+    calls : int
+        Upstream calls made.
+    latest : Observation or None
+        The last of them.
+    met : Verdict or None
+        What the request is being healed of.
+    """
+
+    __slots__ = ("_deadline_at", "_parts", "_question", "calls", "latest", "met")
+
+    def __init__(self, question: Question, parts: Parts, deadline_at: float) -> None:
+        self._question = question
+        self._parts = parts
         self._deadline_at = deadline_at
-        self._last = last
         self.calls = 0
         self.latest: Observation | None = None
+        self.met: Verdict | None = None
 
     @property
     def remaining_s(self) -> float:
         """Seconds to the deadline, never negative."""
-        return max(0.0, self._deadline_at - self._clock.monotonic())
+        return max(0.0, self._deadline_at - self._parts.clock.monotonic())
 
-    async def ask(self, request: UpstreamRequest, timeout_s: float) -> Observation:
+    async def plain(self, request: UpstreamRequest, timeout_s: float, *, last: bool) -> Observation:
+        """Send the question itself; with `last`, even where a breaker would keep it back."""
+        question = self._question
+        return await self._ask(
+            request,
+            timeout_s,
+            question.endpoint,
+            question.provider,
+            own=True,
+            healing=False,
+            last=last,
+        )
+
+    async def ask(
+        self, request: UpstreamRequest, timeout_s: float, by: Alternate | None = None
+    ) -> Observation:
         """Send once, judge once."""
-        self.calls += 1
-        response = await self._send(request, min(timeout_s, self.remaining_s))
-        self.latest = self._judged(request, response)
-        return self.latest
+        if self.calls >= MOST_CALLS:
+            return self._refused(request, f"{MOST_CALLS} calls were made for this request already")
+        if by is not None:
+            return await self._ask(request, timeout_s, by.endpoint, by.provider, own=False)
+        question = self._question
+        line = question.line
+        own = request.line.path == line.path and request.line.params == line.params
+        return await self._ask(request, timeout_s, question.endpoint, question.provider, own=own)
+
+    async def ask_merged(self, situation: Situation, window_s: float, size: int) -> Observation:
+        """Send one question for several readers."""
+
+        async def ask(asked: Asked) -> Observation:
+            request = situation.request(path=asked[0], params=asked[1])
+            return await self.ask(request, situation.attempt_timeout_s)
+
+        clock = self._parts.clock
+        seen, led = await self._parts.batches.ask(situation, ask, clock.sleep, window_s, size)
+        if not led:
+            self.latest = seen
+        return seen
 
     async def wait(self, seconds: float) -> None:
         """Wait, but not past the deadline."""
-        await self._clock.sleep(min(seconds, self.remaining_s))
+        await self._parts.clock.sleep(min(seconds, self.remaining_s))
 
     def now(self) -> datetime:
         """The wall time."""
-        return self._clock.now()
+        return self._parts.clock.now()
 
     def jitter(self) -> float:
         """A number in [0, 1)."""
-        return self._random()
+        return self._parts.random()
 
-    def _judged(self, request: UpstreamRequest, response: Response) -> Observation:
-        verdict = self._provider.classify(response, request.line)
-        if not verdict.is_ok:
+    def session(self, host: Host) -> str | None:
+        """The session token last learned for a host."""
+        return self._parts.sessions.get((self._question.endpoint.source, host.name))
+
+    def learn_session(self, host: Host, token: str) -> None:
+        """Keep a session token."""
+        self._parts.sessions[self._question.endpoint.source, host.name] = token
+
+    async def _ask(
+        self,
+        request: UpstreamRequest,
+        timeout_s: float,
+        endpoint: Endpoint,
+        provider: Provider,
+        *,
+        own: bool,
+        healing: bool = True,
+        last: bool = False,
+    ) -> Observation:
+        parts, clock = self._parts, self._parts.clock
+        way = parts.guard.way_of(request)
+        began = clock.monotonic()
+        refusal = parts.guard.admit(
+            request.source,
+            way,
+            origin=self._question.origin,
+            healing=healing,
+            now=began,
+            wall_now=self._question.began_at,
+            last=last,
+        )
+        if refusal is not None:
+            return self._refused(request, refusal)
+        self.calls += 1
+        seen: Observation | None = None
+        headers: Mapping[str, str] = {}
+        try:
+            response = await parts.send(request, min(timeout_s, self._deadline_at - began))
+            headers = response.headers
+            seen = self._judged(request, response, endpoint, provider, own=own)
+            self.latest = seen
+            if seen.reading is None:
+                about = (request.source, request.host_name, request.key_name)
+                parts.failed[about] = seen.verdict.failure_class
+            return seen
+        finally:
+            # Without a verdict the call was given up by us (a race that another won, a reader who
+            # left): that says nothing about the way.
+            now = clock.monotonic()
+            parts.guard.done(
+                request.source,
+                way,
+                verdict_class=None if seen is None else seen.verdict.failure_class,
+                headers=headers,
+                seconds=now - began,
+                now=now,
+                wall_now=self._question.began_at,
+                healing=healing,
+            )
+
+    def _judged(
+        self,
+        request: UpstreamRequest,
+        response: Response,
+        endpoint: Endpoint,
+        provider: Provider,
+        *,
+        own: bool,
+    ) -> Observation:
+        verdict, reading = provider.examine(response, request.line)
+        if reading is None:
             return Observation(request, response, verdict, None)
-        read = self._provider.read(response.body, request.line)
-        if isinstance(read, Unreadable):
-            verdict = Verdict(FailureClass.INVALID_DATA, read.evidence)
-            return Observation(request, response, verdict, None)
-        objection = judge(read, self._endpoint, self._last, self._clock.now())
+        objection = self._objection(reading, endpoint, own=own)
         if objection is not None:
             return Observation(request, response, objection, None)
-        return Observation(request, response, verdict, read)
+        return Observation(request, response, verdict, reading)
+
+    def _objection(self, reading: Reading, endpoint: Endpoint, *, own: bool) -> Verdict | None:
+        """What the last gate says of a reading, held against the last good one of its kind."""
+        parts, question = self._parts, self._question
+        mine = endpoint is question.endpoint
+        key = (endpoint.id, question.key if mine else "")
+        snapshot = parts.snapshots.get(*key)
+        last = None if snapshot is None else snapshot.reading
+        if mine and not own and (last is None or not _are_alike(reading, last)):
+            # Another instrument or other bars: an account of its own, and no claim on how old the
+            # newest number may be.
+            key = (endpoint.id, f"{question.key}|{reading.instrument}|{reading.interval}")
+            endpoint, last = replace(endpoint, max_age_s=None), None
+        return parts.scrutiny.examine(key, reading, endpoint, last, parts.clock.now())
+
+    def _refused(self, request: UpstreamRequest, why: str) -> Observation:
+        known = FailureClass.RATE_LIMIT if self.met is None else self.met.failure_class
+        return Observation(request, NOTHING_SENT, Verdict(known, why), None, sent=False)
+
+
+def _are_alike(reading: Reading, last: Reading) -> bool:
+    return reading.instrument == last.instrument and reading.interval == last.interval

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,7 +30,7 @@ class Check:
 def verify(
     answer: Answer,
     *,
-    read_again: Reading | Unreadable,
+    read_again: Sequence[Reading | Unreadable],
     last: Reading | None,
     accepts: frozenset[Fidelity],
     now: datetime,
@@ -39,8 +40,9 @@ def verify(
     Parameters
     ----------
     answer : Answer
-    read_again : Reading or Unreadable
-        What the provider's reader makes of `answer.body`.
+    read_again : sequence of Reading or Unreadable
+        What the provider's reader makes of `answer.body`, for every question that it may answer:
+        the endpoint's own, and those that a strategy puts in its place.
     last : Reading or None
         The last good reading from before the incident.
     accepts : frozenset of Fidelity
@@ -57,10 +59,8 @@ def verify(
     return (
         Check(
             "the body says what the answer says",
-            read_again == answer.reading,
-            f"{len(answer.reading.points)} numbers read again"
-            if not isinstance(read_again, Unreadable)
-            else read_again.evidence,
+            answer.reading in read_again,
+            _read_evidence(answer, read_again),
         ),
         Check(
             "the label is one the readers take",
@@ -76,11 +76,20 @@ def verify(
     )
 
 
+def _read_evidence(answer: Answer, read_again: Sequence[Reading | Unreadable]) -> str:
+    if answer.reading in read_again:
+        return f"{len(answer.reading.points)} numbers read again"
+    said = [each.evidence for each in read_again if isinstance(each, Unreadable)]
+    return "; ".join(said) or "other numbers than the answer's"
+
+
 def _same_past(answer: Answer, last: Reading | None) -> Check:
     """Numbers both know must agree, but for the newest, which still move, and a few revisions."""
     name = "past numbers are what they were"
     if last is None or answer.fidelity is Fidelity.PROXY:
         return Check(name, True, "nothing to compare with")
+    if last.interval != answer.reading.interval:
+        return Check(name, True, f"bars by {answer.reading.interval}, known are {last.interval}")
     newest = min(answer.reading.points[-1].at, last.points[-1].at)
     before = {(each.at, each.field): each.value for each in last.points if each.at < newest}
     shared = [each for each in answer.reading.points if (each.at, each.field) in before]

@@ -44,7 +44,7 @@ def healed(said=None, fidelity=Fidelity.EXACT, age_s=1.0):
 
 
 def checks(answer, *, again=None, last=None, accepts=DEFAULT_ACCEPTS):
-    found = verify(answer, read_again=again or answer.reading, last=last, accepts=accepts, now=NOW)
+    found = verify(answer, read_again=[again or answer.reading], last=last, accepts=accepts, now=NOW)
     assert all(each.evidence for each in found)
     return [each.passed for each in found]
 
@@ -62,7 +62,7 @@ def test_an_answer_that_its_own_body_does_not_bear_out_fails():
 def test_a_body_that_cannot_be_read_fails_and_says_why():
     found = verify(
         healed(),
-        read_again=Unreadable("no chart in it"),
+        read_again=[Unreadable("no chart in it")],
         last=None,
         accepts=DEFAULT_ACCEPTS,
         now=NOW,

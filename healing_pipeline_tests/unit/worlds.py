@@ -11,10 +11,12 @@ from types import MappingProxyType
 from uuid import UUID
 
 from healing_pipeline.catalog.values import (
+    Alternates,
     ApiKey,
     Catalog,
     Endpoint,
     Host,
+    Quota,
     Source,
     Upstreams,
 )
@@ -137,6 +139,10 @@ class World:
     deadline_s: float = 3.0
     max_age_s: float | None = None
     reducible: bool = True
+    hosts: tuple[str, ...] = ("one",)
+    keys: tuple[str, ...] = ("primary",)
+    quota: Quota = Quota()
+    alternate: bool = False
     time: Time = field(default_factory=Time)
     facts: list[Fact] = field(default_factory=list)
     sent: list[UpstreamRequest] = field(default_factory=list)
@@ -152,14 +158,21 @@ class World:
             accepts=self.accepts,
             deadline_s=self.deadline_s,
             max_age_s=self.max_age_s,
+            alternates=Alternates(endpoints=("other/x",) if self.alternate else ()),
         )
         source = Source(
             "line",
             "line",
-            (Host("one", "http://one.test"),),
-            (ApiKey("primary", "LINE_KEY", "s3cret"),),
+            tuple(Host(name, f"http://{name}.test") for name in self.hosts),
+            tuple(ApiKey(name, f"LINE_{name.upper()}", "s3cret") for name in self.keys),
+            self.quota,
         )
-        self.catalog = Catalog({"line": source}, {"line/x": self.endpoint}, Upstreams.SIMULATED)
+        other = Source("other", "line", (Host("other", "http://other.test"),))
+        endpoints = {
+            "line/x": self.endpoint,
+            "other/x": Endpoint(id="other/x", source="other", path="/x"),
+        }
+        self.catalog = Catalog({"line": source, "other": other}, endpoints, Upstreams.SIMULATED)
         numbers = iter(range(1, 1_000_000))
         self.provider = LineProvider(reducible=self.reducible)
         self.engine = HealingEngine(

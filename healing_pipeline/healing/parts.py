@@ -1,0 +1,112 @@
+"""What all requests of one process share: memory, limits, and the ways to the world outside."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from healing_pipeline.catalog.values import Catalog, Endpoint, Source
+from healing_pipeline.healing.batches import Batches
+from healing_pipeline.healing.facts import Fact
+from healing_pipeline.healing.guard.guard import Guard
+from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
+from healing_pipeline.healing.strategy import Alternate, Way
+from healing_pipeline.healing.validation import judge
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.response import Response, Verdict
+from healing_pipeline.providers.provider import Provider, UpstreamRequest
+
+Send = Callable[[UpstreamRequest, float], Awaitable[Response]]
+"""Sends one request within so many seconds; returns a `Response` whatever happens."""
+
+
+class Scrutiny:
+    def examine(self, key, reading, endpoint, last, now):
+        return judge(reading, endpoint, last, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time as an argument.
+
+    Attributes
+    ----------
+    now : callable
+        Aware UTC wall time.
+    monotonic : callable
+        Seconds that never go back.
+    sleep : callable
+        Awaits so many seconds.
+    """
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a data path.
+
+    Attributes
+    ----------
+    providers : Mapping[str, Provider]
+        By provider name.
+    record : callable
+        Takes facts; must return at once.
+    random : callable
+        A number in [0, 1).
+    sessions : dict
+        Session tokens by (source, host name).
+    failed : dict
+        What the last call by a way failed with, by (source, host name, key name).
+    """
+
+    catalog: Catalog
+    providers: Mapping[str, Provider]
+    send: Send
+    clock: Clock
+    random: Callable[[], float]
+    new_id: Callable[[], UUID]
+    record: Callable[[Fact], None]
+    snapshots: SnapshotMemory
+    routes: RouteTable
+    guard: Guard
+    scrutiny: Scrutiny = field(default_factory=Scrutiny)
+    batches: Batches = field(default_factory=Batches)
+    sessions: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    failed: dict[tuple[str, str, str | None], FailureClass] = field(default_factory=dict)
+
+    def source_of(self, endpoint: Endpoint) -> Source:
+        """The source of an endpoint of the catalog."""
+        return self.catalog.sources[endpoint.source]
+
+    def provider_of(self, endpoint: Endpoint) -> Provider:
+        """Whoever speaks for an endpoint of the catalog."""
+        return self.providers[self.catalog.sources[endpoint.source].provider]
+
+    def why_closed(self, source_name: str, way: Way) -> Verdict:
+        """What a way that is closed fails with; our own limits count as the rate limit they are."""
+        key_name = None if way.key is None else way.key.name
+        known = self.failed.get((source_name, way.host.name, key_name), FailureClass.RATE_LIMIT)
+        return Verdict(known, way.why_closed or f"{way.host.name} failed a moment ago")
+
+    def alternates_of(self, endpoint: Endpoint) -> tuple[Alternate, ...]:
+        """The endpoints that carry the same data, each with the best way to it now.
+
+        One that the catalog of this installation does not have is no alternate.
+        """
+        now, wall_now = self.clock.monotonic(), self.clock.now()
+        found = (self.catalog.endpoints.get(each) for each in endpoint.alternates.endpoints)
+        return tuple(
+            Alternate(
+                endpoint=each,
+                source=self.source_of(each),
+                provider=self.provider_of(each),
+                way=self.guard.choose(each.source, now, wall_now),
+            )
+            for each in found
+            if each is not None
+        )

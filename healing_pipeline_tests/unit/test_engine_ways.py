@@ -1,0 +1,174 @@
+"""The data path between several hosts, keys and readers: whom it asks first, and how often."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from worlds import World, bad, good
+
+from healing_pipeline.catalog.values import Quota
+from healing_pipeline.errors import AnotherQuestionError
+from healing_pipeline.healing.answer import Answer, HealingFailed
+from healing_pipeline.healing.facts import AnswerFact, Attempt
+from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.upstream import MOST_CALLS
+from healing_pipeline.probing.failure_class import FailureClass
+
+
+def hosts_asked(world: World) -> list[str]:
+    return [each.host_name for each in world.sent]
+
+
+def test_a_host_that_fails_is_healed_by_its_sister_and_soon_not_asked_any_more():
+    def script(request, at):
+        return good() if request.host_name == "two" else bad(FailureClass.SERVER_ERROR)
+
+    world = World(script, hosts=("one", "two"))
+    ends = []
+    for _ in range(12):
+        ends.append(world.fetch())
+        world.time.elapsed += 0.1
+    assert all(end.fidelity is Fidelity.EXACT for end in ends)
+    assert {end.strategy for end in ends} == {"alternate_host"}
+    assert ends[0].attempts == 2
+    assert ends[-1].attempts == 1
+    assert hosts_asked(world).count("one") <= 6
+
+
+def test_a_revoked_key_costs_one_reader_a_second_call_and_nobody_after_it():
+    def script(request, at):
+        return good() if request.key_name == "spare" else bad(FailureClass.AUTH_ERROR)
+
+    world = World(script, keys=("primary", "spare"))
+    first, second = world.fetch(), world.fetch()
+    assert (first.strategy, first.attempts) == ("rotate_api_key", 2)
+    assert (second.strategy, second.attempts) == ("rotate_api_key", 1)
+    assert second.met.failure_class is FailureClass.AUTH_ERROR
+
+
+def test_a_first_call_by_another_way_is_never_called_plain():
+    def script(request, at):
+        return good() if request.key_name == "spare" else bad(FailureClass.AUTH_ERROR)
+
+    world = World(script, keys=("primary", "spare"))
+    world.fetch()
+    world.facts.clear()
+    world.fetch()
+    (attempt,) = world.facts_of(Attempt)
+    (answer,) = world.facts_of(AnswerFact)
+    assert attempt.strategy == answer.strategy == "rotate_api_key"
+    assert answer.failure_class == FailureClass.AUTH_ERROR
+
+
+def test_the_primary_is_tried_again_and_gets_its_readers_back():
+    def script(request, at):
+        return bad(FailureClass.AUTH_ERROR) if request.key_name == "primary" and at < 5 else good()
+
+    world = World(script, keys=("primary", "spare"))
+    world.fetch()
+    strategies = []
+    while world.time.elapsed < 30:
+        world.time.elapsed += 1
+        strategies.append(world.fetch().strategy)
+    assert strategies[-1] == "plain"
+
+
+def test_the_only_way_is_asked_even_when_its_breaker_is_open():
+    answers = iter([bad(FailureClass.AUTH_ERROR), good()])
+    world = World(lambda request, at: next(answers))
+    assert isinstance(world.fetch(), HealingFailed)
+    end = world.fetch()
+    assert (end.fidelity, end.attempts) == (Fidelity.EXACT, 1)
+
+
+def test_with_every_way_closed_a_stored_answer_costs_no_call():
+    answers = iter([good(), bad(FailureClass.AUTH_ERROR), good()])
+    world = World(lambda request, at: next(answers))
+    world.fetch()
+    world.fetch()
+    calls = len(world.sent)
+    end = world.fetch()
+    assert (end.fidelity, end.attempts) == (Fidelity.STALE, 0)
+    assert len(world.sent) == calls
+
+
+def test_our_own_limit_is_met_before_the_providers():
+    world = World(lambda request, at: good(), quota=Quota(per_minute=3))
+    ends = [world.fetch() for _ in range(5)]
+    assert [end.fidelity for end in ends[:3]] == [Fidelity.EXACT] * 3
+    assert ends[4].fidelity is Fidelity.STALE
+    assert len(world.sent) == 3
+
+
+def test_another_providers_numbers_do_not_become_our_last_good_data():
+    world = World(
+        lambda request, at: good() if request.source == "other" or at < 1 else bad("server_error"),
+        alternate=True,
+    )
+    world.fetch()
+    before = world.snapshots.get("line/x", "")
+    world.time.elapsed = 10
+    world.fetch()
+    assert world.snapshots.get("line/x", "") is before
+
+
+def test_readers_who_ask_the_same_at_once_share_one_call():
+    world = World(lambda request, at: good())
+
+    async def ask() -> list[Answer]:
+        release = asyncio.Event()
+        send = world.engine._parts.send
+
+        async def held(request, timeout_s):
+            await release.wait()
+            return await send(request, timeout_s)
+
+        object.__setattr__(world.engine._parts, "send", held)
+        readers = [asyncio.create_task(world.engine.fetch("line/x")) for _ in range(10)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        release.set()
+        return await asyncio.gather(*readers)
+
+    ends = asyncio.run(ask())
+    assert len(world.sent) == 1
+    assert sorted(end.attempts for end in ends) == [0] * 9 + [1]
+    assert [end.shared for end in ends].count(True) == 9
+    assert len({end.request_id for end in ends}) == 10
+    assert len(world.facts_of(AnswerFact)) == 10
+    assert sum(each.attempts for each in world.facts_of(AnswerFact)) == 1
+
+
+def test_readers_who_accept_different_labels_do_not_share():
+    world = World(lambda request, at: good())
+
+    async def ask() -> None:
+        await asyncio.gather(
+            world.engine.fetch("line/x"),
+            world.engine.fetch("line/x", accepts=frozenset({Fidelity.EXACT})),
+        )
+
+    asyncio.run(ask())
+    assert len(world.sent) == 2
+
+
+def test_a_request_makes_no_more_calls_than_its_ceiling():
+    world = World(lambda request, at: 30.0, hosts=("one", "two"), alternate=True)
+    end = world.fetch(deadline_s=30.0)
+    assert end.attempts == len(world.sent) == MOST_CALLS
+
+
+def test_parameters_that_ask_for_something_else_are_refused_with_the_cure():
+    world = World(lambda request, at: good())
+    with pytest.raises(AnotherQuestionError, match="Add an endpoint"):
+        world.fetch(params={"symbol": "OTHER"})
+    assert world.sent == []
+
+
+def test_a_reader_who_wants_no_healing_gets_what_the_upstream_said_and_it_is_on_record():
+    world = World(lambda request, at: bad(FailureClass.SERVER_ERROR))
+    seen = asyncio.run(world.engine.ask_plain("line/x"))
+    assert seen.response.status == 500
+    (attempt,) = world.facts_of(Attempt)
+    assert attempt.failure_class == FailureClass.SERVER_ERROR
