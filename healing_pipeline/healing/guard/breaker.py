@@ -1,16 +1,18 @@
 """A circuit breaker with decaying ejection, for one host or one key of a source.
 
 Considered and left aside: pybreaker, aiobreaker and purgatory count consecutive failures, read the
-clock themselves and stay open for one fixed time; interlock-cb has rates over windows, slow calls
-and verdicts on results, but an ejection of its own that neither grows, decays nor takes a
-``Retry-After``; none is told "this key is dead" by a single answer, nor knows that a failure of a
-key says nothing about its host.
+clock themselves and stay open for one fixed time. interlock-cb is near (a given clock, rates over
+windows, slow calls, verdicts on results, waits that grow), but its waits are its own: no single
+answer ejects at once and for as long as the upstream asks, none extends an ejection under way, and
+the row of past ejections does not fade while all is well.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+
+from healing_pipeline.probing.failure_class import FailureClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,13 @@ class Breaker:
     what : str
         What it guards, for a person: ``host query1``, ``key primary``.
     rules : BreakerRules
+
+    Attributes
+    ----------
+    until : float or None
+        Until when it ejects, or ejected: in the past it is half-open. None when it is closed.
+    cause : FailureClass
+        What the latest ejection followed from.
     """
 
     __slots__ = (
@@ -107,6 +116,7 @@ class Breaker:
         "_in_row",
         "_rules",
         "_window",
+        "cause",
         "until",
         "what",
     )
@@ -114,9 +124,10 @@ class Breaker:
     def __init__(self, what: str, rules: BreakerRules) -> None:
         self.what = what
         self.until: float | None = None
+        self.cause = FailureClass.OK
         self._rules = rules
         self._window = Window(rules.window_s)
-        self._because = ""
+        self._because: str = ""
         self._in_flight = 0
         self._in_row = 0
         self._ejected_at = -math.inf
@@ -156,26 +167,35 @@ class Breaker:
         if slow and window.total >= rules.least:
             share = window.slow / window.total
             if share >= rules.slow_share and self.until is None:
-                self.eject(now, began, f"{share:.0%} of {window.total} calls slow")
+                self.eject(now, began, FailureClass.SLOW, f"{share:.0%} of {window.total} slow")
 
-    def failed(self, now: float, began: float, because: str) -> None:
+    def failed(self, now: float, began: float, cause: FailureClass) -> None:
         """Count a failure that one call alone does not prove much by."""
         rules, window = self._rules, self._window
         window.add(now, failed=True, slow=False)
         if self.until is not None:
-            self.eject(now, began, because)
+            self.eject(now, began, cause)
         elif window.total >= rules.least:
             share = window.failed / window.total
             if share >= rules.failed_share:
-                self.eject(now, began, f"{share:.0%} of {window.total} calls failed ({because})")
+                self.eject(now, began, cause, f"{share:.0%} of {window.total} calls failed")
 
-    def eject(self, now: float, began: float, because: str, at_least_s: float = 0.0) -> None:
+    def eject(
+        self,
+        now: float,
+        began: float,
+        cause: FailureClass,
+        evidence: str = "",
+        at_least_s: float = 0.0,
+    ) -> None:
         """Let nothing through for a while; a later end replaces an earlier one, never a shorter.
 
         Parameters
         ----------
         now, began : float
             Monotonic seconds: now, and when the call began that this follows from.
+        cause, evidence
+            What it follows from, and what there is to add.
         at_least_s : float
             What the upstream asked for, already capped.
         """
@@ -192,4 +212,5 @@ class Breaker:
         self._in_row = min(self._in_row, math.ceil(rules.max_s / rules.base_s))
         lasts_s = max(min(rules.base_s * self._in_row, rules.max_s), at_least_s)
         self.until = now + lasts_s if until is None else max(until, now + lasts_s)
-        self._because = because
+        self.cause = cause
+        self._because = f"{cause} ({evidence})" if evidence else cause

@@ -2,9 +2,11 @@
 
 A bucket that is refilled evenly and holds a minute's allowance lets twice that through within a
 minute: all of it, and what came back meanwhile. Providers count sliding minutes, so here each token
-comes back a minute after it was taken, which is exact. Considered and left aside: aiolimiter (a
-leaky bucket on the event loop's clock, which waits), limits and pyrate-limiter (a moving window,
-but on their own clocks and storages; a share that is kept for somebody is foreign to all three).
+comes back a minute after it was taken, which is exact.
+
+Considered and left aside: aiolimiter (a leaky bucket on the event loop's clock, which waits),
+limits and pyrate-limiter (the same moving window, each with a thread that clears it). None of them
+keeps a share for somebody.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from healing_pipeline.healing.guard.paths import GuardedSource, Path
 from healing_pipeline.healing.guard.retry_after import retry_after_s
 from healing_pipeline.healing.strategy import Way
 from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.response import Verdict
 from healing_pipeline.providers.provider import UpstreamRequest
 
 # A longer Retry-After is not believed: who asks for an hour is asked again after a minute.
@@ -80,7 +81,7 @@ class Guard:
     def ways(self, source_name: str, now: float, wall_now: datetime) -> tuple[Way, ...]:
         """Every way of a source as a reader finds it now, in order of preference."""
         return tuple(
-            path.way if (why := _closed(path, now, wall_now)) is None else _shut(path, why)
+            path.way if (met := _closed(path, now, wall_now)) is None else _shut(path, met)
             for path in self._source(source_name).in_order
         )
 
@@ -97,7 +98,12 @@ class Guard:
             if _closed(path, now, wall_now) is None:
                 return path.way
         first = min(paths, key=lambda path: _opens_at(path, now, wall_now))
-        return _shut(first, _closed(first, now, wall_now) or "")
+        return _shut(first, self.met(source_name, first.way, now, wall_now))
+
+    def met(self, source_name: str, way: Way, now: float, wall_now: datetime) -> Verdict:
+        """What is known to be wrong with a way; ok for one that is open."""
+        path = self._source(source_name).path_of(way)
+        return _closed(path, now, wall_now) or Verdict(FailureClass.OK, "open")
 
     def admit(
         self,
@@ -142,8 +148,8 @@ class Guard:
                 reason = _refusal_of_marked(path, now, wall_now, last=last)
             if reason is not None:
                 return f"{source_name}: key {_key_name(path.way)}: {reason}"
-        if not last and (reason := _broken(path, now)) is not None:
-            return f"{source_name}: {reason}"
+        if not last and (broken := _broken(path, now)) is not None:
+            return f"{source_name}: {broken.evidence}"
         if bucket is not None and not (last and not is_probe):
             reason = bucket.refusal(now, is_probe=is_probe)
             if reason is not None:
@@ -244,16 +250,16 @@ class Guard:
         """Learn from an answer that says no: it came, so the host works unless it blocks us."""
         host, key = path.host, path.key
         if verdict_class is FailureClass.BOT_BLOCK:
-            host.eject(now, began, verdict_class, _asked_s(headers, wall_now))
+            host.eject(now, began, verdict_class, at_least_s=_asked_s(headers, wall_now))
             return
         if verdict_class is FailureClass.QUOTA_EXHAUSTED and path.ledger is not None:
             path.ledger.mark_spent(wall_now)
         if key is None and verdict_class in AT_ONCE_FOR_HOST_WITHOUT_KEY:
-            host.eject(now, began, verdict_class, _asked_s(headers, wall_now))
+            host.eject(now, began, verdict_class, at_least_s=_asked_s(headers, wall_now))
             return
         host.answered(now, began)
         if key is not None and verdict_class in AT_ONCE_FOR_KEY:
-            key.eject(now, began, verdict_class, _asked_s(headers, wall_now))
+            key.eject(now, began, verdict_class, at_least_s=_asked_s(headers, wall_now))
 
     def _source(self, name: str) -> GuardedSource:
         try:
@@ -272,15 +278,17 @@ def _key_name(way: Way) -> str:
     return "none" if way.key is None else way.key.name
 
 
-def _shut(path: Path, why: str) -> Way:
-    return replace(path.way, is_open=False, why_closed=why)
+def _shut(path: Path, met: Verdict) -> Way:
+    return replace(path.way, is_open=False, why_closed=met.evidence)
 
 
-def _broken(path: Path, now: float) -> str | None:
-    reason = path.host.refusal(now)
-    if reason is None and path.key is not None:
-        reason = path.key.refusal(now)
-    return reason
+def _broken(path: Path, now: float) -> Verdict | None:
+    """What host or key are ejected for; None when both let a call through."""
+    if (reason := path.host.refusal(now)) is not None:
+        return Verdict(path.host.cause, reason)
+    if path.key is not None and (reason := path.key.refusal(now)) is not None:
+        return Verdict(path.key.cause, reason)
+    return None
 
 
 def _refusal_of_marked(path: Path, now: float, wall_now: datetime, *, last: bool) -> str | None:
@@ -293,14 +301,18 @@ def _refusal_of_marked(path: Path, now: float, wall_now: datetime, *, last: bool
     return None if last and breaker.refusal(now) is None else path.ledger.marked(wall_now)
 
 
-def _closed(path: Path, now: float, wall_now: datetime) -> str | None:
+def _closed(path: Path, now: float, wall_now: datetime) -> Verdict | None:
     """Why a reader's call would not be let through; None when it would."""
-    reason = _broken(path, now)
-    if reason is None and path.bucket is not None:
-        reason = path.bucket.refusal(now, is_probe=False)
-    if reason is None and path.ledger is not None:
-        reason = path.ledger.refusal(wall_now, is_probe=False) or path.ledger.marked(wall_now)
-    return reason
+    if (met := _broken(path, now)) is not None:
+        return met
+    if path.bucket is not None and (reason := path.bucket.refusal(now, is_probe=False)) is not None:
+        return Verdict(FailureClass.RATE_LIMIT, f"key {_key_name(path.way)}: {reason}")
+    if path.ledger is None:
+        return None
+    reason = path.ledger.refusal(wall_now, is_probe=False) or path.ledger.marked(wall_now)
+    if reason is None:
+        return None
+    return Verdict(FailureClass.QUOTA_EXHAUSTED, f"key {_key_name(path.way)}: {reason}")
 
 
 def _opens_at(path: Path, now: float, wall_now: datetime) -> tuple[bool, bool, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from types import TracebackType
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -17,7 +18,9 @@ FRESH_S = 0.2
 
 
 class Flight(Generic[T]):
-    """One call under way. Who began it is its leader; who waits for its answer has joined it.
+    """One call under way. Who began it leads it; who waits for its answer has joined it.
+
+    As a context it ends itself: without an answer when its leader was cancelled or raised.
 
     Attributes
     ----------
@@ -25,25 +28,44 @@ class Flight(Generic[T]):
         Monotonic seconds.
     """
 
-    __slots__ = ("_landing", "began")
+    __slots__ = ("_flights", "_key", "_landing", "began")
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, key: Hashable, began: float, flights: dict[Hashable, Flight[T]]) -> None:
         self.began = began
+        self._key = key
+        self._flights = flights
         # Made by the first who joins: most flights have none.
-        self._landing: asyncio.Future[tuple[T] | None] | None = None
+        self._landing: asyncio.Future[T | None] | None = None
 
-    def land(self, answer: tuple[T] | None) -> None:
-        """Wake who joined: with the answer, or with None when the leader has none for them."""
+    def __enter__(self) -> Flight[T]:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end(None)
+
+    def land(self, answer: T) -> None:
+        """Give the answer to all who joined; it is no None."""
+        self._end(answer)
+
+    def _end(self, answer: T | None) -> None:
+        # A younger flight of the same question may have taken its place.
+        if self._flights.get(self._key) is self:
+            del self._flights[self._key]
         if self._landing is not None and not self._landing.done():
             self._landing.set_result(answer)
 
-    async def landed(self, within_s: float) -> tuple[T] | None:
+    async def result(self, within_s: float | None = None) -> T | None:
         """Wait for the leader's answer.
 
         Returns
         -------
-        tuple of one, or None
-            None when the leader was cancelled or raised.
+        T or None
+            None when the leader was cancelled or raised: ask for yourself (see `Flights.ask`).
 
         Raises
         ------
@@ -52,15 +74,23 @@ class Flight(Generic[T]):
         """
         if self._landing is None:
             self._landing = asyncio.get_running_loop().create_future()
-        # Unlike `wait_for`, this leaves the future alone when one who waits is cancelled.
-        done, _ = await asyncio.wait((self._landing,), timeout=max(within_s, 0.0))
+        # Unlike awaiting it, this leaves the future alone when one who waits is cancelled.
+        done, _ = await asyncio.wait(
+            (self._landing,), timeout=None if within_s is None else max(within_s, 0.0)
+        )
         if not done:
             raise TimeoutError
         return self._landing.result()
 
 
 class Flights(Generic[T]):
-    """The calls under way, by question. For one event loop."""
+    """The calls under way, by question. For one event loop.
+
+    Parameters
+    ----------
+    fresh_s : float
+        A flight that began longer ago is not joined.
+    """
 
     def __init__(self, fresh_s: float = FRESH_S) -> None:
         self._fresh_s = fresh_s
@@ -74,18 +104,10 @@ class Flights(Generic[T]):
         flight = self._flights.get(key)
         return flight if flight is not None and now - flight.began <= self._fresh_s else None
 
-    def lead(self, key: Hashable, now: float) -> Flight[T]:
-        """Begin a flight. Who leads owes an `end`, come what may."""
-        flight: Flight[T] = Flight(now)
-        self._flights[key] = flight
+    def leading(self, key: Hashable, now: float) -> Flight[T]:
+        """Begin a flight, to be used as a context; the caller asks in its own task."""
+        flight = self._flights[key] = Flight(key, now, self._flights)
         return flight
-
-    def end(self, key: Hashable, flight: Flight[T], answer: tuple[T] | None) -> None:
-        """End a flight, with an answer for those who joined, or None: they ask for themselves."""
-        # A younger flight of the same question may have taken its place.
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-        flight.land(answer)
 
     async def ask(
         self,
@@ -97,13 +119,13 @@ class Flights(Generic[T]):
     ) -> tuple[T, bool]:
         """Ask, or share the answer of somebody who is asking.
 
-        The leader asks in its own task and under its own deadlines. When it is cancelled or raises,
-        one of those who joined leads next and the others join that one.
+        When a leader is cancelled or raises, one of those who joined leads next and the others join
+        that one: there is never more than one call for the question's sake.
 
         Parameters
         ----------
         deadline_at : float
-            In `monotonic`'s seconds; until then one who joined waits.
+            In `monotonic`'s seconds; until then one who joined waits. The leader keeps its own.
 
         Returns
         -------
@@ -117,13 +139,10 @@ class Flights(Generic[T]):
             If one who joined has no answer by `deadline_at`.
         """
         while (flight := self.join(key, monotonic())) is not None:
-            landed = await flight.landed(deadline_at - monotonic())
-            if landed is not None:
-                return landed[0], True
-        flight = self.lead(key, monotonic())
-        answer: tuple[T] | None = None
-        try:
-            answer = (await ask(),)
-        finally:
-            self.end(key, flight, answer)
-        return answer[0], False
+            shared = await flight.result(deadline_at - monotonic())
+            if shared is not None:
+                return shared, True
+        with self.leading(key, monotonic()) as flight:
+            answer = await ask()
+            flight.land(answer)
+        return answer, False
