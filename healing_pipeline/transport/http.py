@@ -1,7 +1,9 @@
 """One GET, bounded in time, size and redirects; whatever happens comes back as a `Response`.
 
-httpx bounds each read but not a whole response: a body that drips a byte a second never times out
-there. Hence the one deadline around everything here, and the byte count while streaming.
+Much that aiohttp does by itself is off. It rounds time limits up, has no limit for a body's size,
+unpacks it before anybody can count, follows redirects with credentials, and sends a GET again when
+its connection broke. Here one deadline stands around everything, bytes are counted packed and
+unpacked, and no second call is made that nobody asked for.
 """
 
 from __future__ import annotations
@@ -10,40 +12,71 @@ import asyncio
 import ssl
 import time
 from collections.abc import Collection, Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from healing_pipeline.probing.redaction import redact
 from healing_pipeline.probing.response import NoAnswer, Response
 from healing_pipeline.providers.provider import UpstreamRequest
+from healing_pipeline.transport.unpacking import ENCODINGS, PackingError, Unpacked, unpacking
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
+_LONGEST_HEADER = 64 * 1024
+_PACKING_SLACK = 64 * 1024
+"""How much longer than what it holds a packed body may be: the packing of what does not shrink."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """How a `HttpSender` keeps its connections.
+
+    Attributes
+    ----------
+    max_connections : int
+        At the same time, to all hosts together; more calls wait, within their deadline.
+    keepalive_s : float
+        How long an idle connection is kept.
+    """
+
+    max_connections: int = 400
+    keepalive_s: float = 30.0
+
+
+def new_client() -> ClientSettings:
+    """The settings of the data path."""
+    return ClientSettings()
+
 
 class HttpSender:
-    """Sends requests over one connection pool.
+    """Sends requests over one connection pool, which it opens with its first call.
 
     Parameters
     ----------
-    client : httpx.AsyncClient
-        The pool; closed by `aclose`.
+    client : ClientSettings
     hosts : collection of str
         ``host:port`` or ``host`` names that redirects may lead to: the catalog's. A redirect to any
         other place is handed back as it is, for the provider's rules to judge.
     most_bytes : int
         A longer body (after decoding) is cut off and refused.
+
+    Notes
+    -----
+    A sender belongs to the event loop of its first call.
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, hosts: Collection[str], most_bytes: int = MOST_BYTES
+        self, client: ClientSettings, hosts: Collection[str], most_bytes: int = MOST_BYTES
     ) -> None:
-        self._client = client
+        self._settings = client
         self._hosts = frozenset(hosts)
         self._most_bytes = most_bytes
+        self._session: aiohttp.ClientSession | None = None
 
     async def send(
         self,
@@ -64,81 +97,149 @@ class HttpSender:
                 return await self._follow(request, began, extra_headers or {})
         except TimeoutError:
             return _none(NoAnswer.TIMEOUT, f"no complete answer within {timeout_s:.2f} s", began)
-        except httpx.TimeoutException as exc:
-            return _none(NoAnswer.TIMEOUT, f"{type(exc).__name__} within {timeout_s:.2f} s", began)
-        except (httpx.RemoteProtocolError, httpx.DecodingError, httpx.LocalProtocolError) as exc:
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, PackingError) as exc:
             return _none(NoAnswer.PROTOCOL, _said(exc), began)
-        except (httpx.TransportError, ssl.SSLError, OSError) as exc:
+        except aiohttp.ClientResponseError as exc:
+            # Its text quotes the whole address, and the key in it.
+            return _none(NoAnswer.PROTOCOL, redact(f"no HTTP: {exc.message}"), began)
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+            return _none(NoAnswer.PROTOCOL, "redirected to no address", began)
+        except (aiohttp.ClientConnectionError, _BrokenError, ssl.SSLError, OSError) as exc:
             return _none(NoAnswer.NETWORK, _said(exc), began)
-        except (httpx.InvalidURL, ValueError) as exc:
+        except (aiohttp.ClientError, ValueError) as exc:
             # ValueError is what the standard library says to `http://[` in a Location.
-            return _none(NoAnswer.PROTOCOL, f"redirected to no URL: {_said(exc)}", began)
+            return _none(NoAnswer.PROTOCOL, _said(exc), began)
 
     async def _follow(
         self, request: UpstreamRequest, began: float, extra_headers: Mapping[str, str]
     ) -> Response:
-        url = request.url
+        address, url = request.url, URL(request.url, encoded=True)
         headers = {**request.headers, **extra_headers}
         for _ in range(MOST_REDIRECTS + 1):
             response = await self._once(url, headers, began)
-            target = response.headers.get("location")
-            if response.status not in REDIRECTS or not target:
+            if response.status not in REDIRECTS:
                 return response
-            following = urljoin(url, target)
+            target = response.headers.get("location")
+            if not target:
+                return response
+            following = urljoin(address, target)
             if urlsplit(following).netloc not in self._hosts:
                 return response
-            if urlsplit(following)[:2] != urlsplit(url)[:2]:
+            if urlsplit(following)[:2] != urlsplit(address)[:2]:
                 # Another origin gets no credentials, however well we know it.
                 headers = {
                     name: value
                     for name, value in headers.items()
                     if name.lower() != "authorization"
                 }
-            url = following
+            # Our own addresses go out byte for byte; a stranger's are quoted first.
+            address, url = following, URL(following)
         return _none(NoAnswer.TOO_MANY_REDIRECTS, f"more than {MOST_REDIRECTS} redirects", began)
 
-    async def _once(self, url: str, headers: Mapping[str, str], began: float) -> Response:
-        async with self._client.stream("GET", url, headers=dict(headers)) as answer:
-            chunks: list[bytes] = []
-            size = 0
-            async for chunk in answer.aiter_bytes():
-                size += len(chunk)
-                if size > self._most_bytes:
-                    return _none(
-                        NoAnswer.TOO_LARGE,
-                        f"status {answer.status_code} and a body over {self._most_bytes:,} bytes",
-                        began,
-                    )
-                chunks.append(chunk)
-            return Response(
-                status=answer.status_code,
-                headers={name.lower(): value for name, value in answer.headers.items()},
-                body=b"".join(chunks),
-                elapsed_s=time.monotonic() - began,
-            )
+    async def _once(self, url: URL, headers: Mapping[str, str], began: float) -> Response:
+        session = self._session or self._open()
+        answer = await session.get(url, headers=headers, allow_redirects=False)
+        try:
+            encodings = _encodings(answer.headers.get("Content-Encoding", ""))
+            body = await self._body(answer.content, encodings)
+        finally:
+            # Gives up the connection of a body that was not read to its end; else it is kept.
+            answer.close()
+        if body is None:
+            text = f"status {answer.status} and a body over {self._most_bytes:,} bytes"
+            return _none(NoAnswer.TOO_LARGE, text, began)
+        return Response(
+            status=answer.status,
+            headers=_plain(answer.headers.items()),
+            body=body,
+            elapsed_s=time.monotonic() - began,
+        )
+
+    async def _body(
+        self, content: aiohttp.StreamReader, encodings: tuple[str, ...]
+    ) -> bytes | None:
+        """The whole body, unpacked; None when it is over the limit."""
+        most = self._most_bytes + (_PACKING_SLACK if encodings else 0)
+        chunks: list[bytes] = []
+        size = 0
+        while chunk := await content.readany():
+            size += len(chunk)
+            if size > most:
+                return None
+            chunks.append(chunk)
+        body = b"".join(chunks)
+        for encoding in reversed(encodings):
+            unpacked = Unpacked()
+            for piece in unpacking(body, encoding):
+                if not unpacked.add(piece, self._most_bytes):
+                    return None
+                await asyncio.sleep(0)  # a bomb must not keep other readers from their deadlines
+            body = unpacked.whole()
+        return body
+
+    def _open(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._settings.max_connections,
+                keepalive_timeout=self._settings.keepalive_s,
+                resolver=aiohttp.ThreadedResolver(),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),  # one answer must not colour the next
+            trust_env=False,  # a proxy in the environment would change what a probe measures
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            headers={"Accept-Encoding": "gzip, deflate"},
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
+            middlewares=(_never_again,),
+        )
+        return self._session
 
     async def aclose(self) -> None:
         """Close the pool."""
-        await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
 
 
-def new_client() -> httpx.AsyncClient:
-    """A pool for the data path: no redirects, environment or cookies of its own.
+class _BrokenError(Exception):
+    """A connection that broke, under a name for which aiohttp does not send again."""
 
-    Notes
-    -----
-    `trust_env=False`: a proxy in the environment would change what a probe measures.
-    """
-    limits = httpx.Limits(max_connections=400, max_keepalive_connections=100, keepalive_expiry=30)
-    return httpx.AsyncClient(
-        follow_redirects=False,
-        trust_env=False,
-        limits=limits,
-        timeout=httpx.Timeout(None, pool=None),
-        headers={"accept-encoding": "gzip, deflate"},
-        # httpx keeps cookies unless its jar refuses them: one answer would colour the next.
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-    )
+
+async def _never_again(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating a GET: a second call counts, and is the engine's to decide."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # never sent; aiohttp does not repeat it either
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise _BrokenError(_said(exc)) from exc
+
+
+def _encodings(said: str) -> tuple[str, ...]:
+    """The packings that a body lies in, outermost last; those that nobody knows are left on it."""
+    if not said:
+        return ()
+    return tuple(each for each in map(str.strip, said.lower().split(",")) if each in ENCODINGS)
+
+
+def _plain(headers: Collection[tuple[str, str]]) -> dict[str, str]:
+    """Headers by their name in lower case; one that comes twice is one, joined by a comma."""
+    plain: dict[str, str] = {}
+    for name, value in headers:
+        lower, text = name.lower(), value if value.isascii() else _text(value)
+        plain[lower] = f"{plain[lower]}, {text}" if lower in plain else text
+    return plain
+
+
+def _text(value: str) -> str:
+    """A header's value without the surrogates that stand for what is not UTF-8."""
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _none(kind: NoAnswer, detail: str, began: float) -> Response:
@@ -146,4 +247,6 @@ def _none(kind: NoAnswer, detail: str, began: float) -> Response:
 
 
 def _said(exc: Exception) -> str:
+    if isinstance(exc, _BrokenError):
+        return str(exc)
     return redact(f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__)

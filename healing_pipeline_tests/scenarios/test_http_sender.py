@@ -10,13 +10,14 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from healing_pipeline.probing.response import NoAnswer, RequestLine, Response
 from healing_pipeline.providers.provider import UpstreamRequest
 from healing_pipeline.transport.http import MOST_REDIRECTS, HttpSender, new_client
+from healing_pipeline.transport.unpacking import PIECE_BYTES
 
 SECRET = "k3y-of-mine-0123456789"
 
@@ -226,6 +227,72 @@ def test_what_only_says_that_it_is_packed_is_no_answer():
     assert no_answer(response) is NoAnswer.PROTOCOL
 
 
+def bare_deflate(text: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(text) + packer.flush()
+
+
+@pytest.mark.parametrize("size", [0, 1, 262_143, 262_144, 262_145, 1_000_003])
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("gzip", gzip.compress),
+        ("x-gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", bare_deflate),
+        ("deflate, gzip", lambda text: gzip.compress(bare_deflate(text))),
+        ("gzip, nobody-knows", gzip.compress),
+    ],
+)
+def test_a_packed_body_of_any_length_is_unpacked_whole(encoding, packed, size):
+    text = (b"%d," * 9 % tuple(range(9)) * (size // 9))[:size]
+    body = message(packed(text), Content_Encoding=encoding)
+    assert ask(saying(body), most_bytes=2_000_000)[0].body == text
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, zlib.compress, bare_deflate])
+def test_a_packed_body_that_is_cut_is_no_answer_though_its_length_is_right(packed):
+    encoding = "gzip" if packed is gzip.compress else "deflate"
+    whole = packed(bytes(range(256)) * 40)
+    for end in (1, 2, 12, len(whole) // 2, len(whole) - 1):
+        response, _ = ask(saying(message(whole[:end], Content_Encoding=encoding)))
+        assert no_answer(response) is NoAnswer.PROTOCOL
+
+
+def test_unpacking_a_bomb_lets_others_run_in_between():
+    most = 8_000_000
+    turns = 0
+
+    async def run() -> Response:
+        nonlocal turns
+        bomb = message(gzip.compress(b"0" * 100_000_000), Content_Encoding="gzip")
+        async with upstream(saying(bomb)) as seen:
+            sender = HttpSender(new_client(), [seen.host], most)
+            asked = asyncio.create_task(sender.send(request_to(seen.port), 30.0))
+            while not asked.done():
+                turns += 1
+                await asyncio.sleep(0)
+            await sender.aclose()
+            return await asked
+
+    assert no_answer(asyncio.run(run())) is NoAnswer.TOO_LARGE
+    assert turns > most / PIECE_BYTES
+
+
+def test_packing_that_holds_nothing_cannot_go_on_for_ever():
+    """A gzip header may hold a name of any length, and a body be all name."""
+
+    async def respond(head: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08" + b"0" * 6
+        )
+        while True:
+            writer.write(b"n" * 10_000)
+            await writer.drain()
+
+    assert no_answer(ask(respond, timeout_s=20.0)[0]) is NoAnswer.TOO_LARGE
+
+
 def test_a_refused_connection_is_the_networks_fault():
     async def run() -> Response:
         with socket.socket() as taken:
@@ -393,6 +460,90 @@ def test_the_key_does_not_come_back_once_a_redirect_left_its_origin():
 def test_a_redirect_without_an_address_is_an_answer_like_any_other():
     response, _ = ask(saying(message(b"go", "302 Found")))
     assert (no_answer(response), response.status, response.body) == (None, 302, b"go")
+
+
+@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\nContent-", message(b'{"a', length=50)])
+def test_a_connection_that_breaks_is_never_asked_again_unasked(data):
+    """aiohttp would; the second call would count against a quota and on nobody's record."""
+    for end in (reset, lambda writer: writer.close()):
+        response, seen = ask(saying(data, end))
+        assert no_answer(response) in (NoAnswer.NETWORK, NoAnswer.PROTOCOL)
+        assert len(seen.heads) == 1
+
+
+def test_a_connection_that_was_closed_while_idle_is_not_used_again():
+    async def run() -> tuple[Response, Upstream]:
+        async with upstream(saying(message(), lambda writer: writer.close())) as seen:
+            sender = HttpSender(new_client(), [seen.host])
+            for _ in range(3):
+                response = await sender.send(request_to(seen.port), 5.0)
+                # Until the other end's goodbye has arrived; nothing of ours tells of it.
+                while any(not each.is_closing() for each in idle(sender)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+            await sender.aclose()
+        return response, seen
+
+    response, seen = asyncio.run(run())
+    assert response.status == 200
+    assert (seen.accepted, len(seen.heads)) == (3, 3)
+
+
+def idle(sender: HttpSender) -> list[asyncio.Transport]:
+    """The connections that wait for another call."""
+    assert sender._session is not None
+    kept = sender._session.connector._conns.values()
+    return [held[0].transport for each in kept for held in each if held[0].transport is not None]
+
+
+@pytest.mark.parametrize("path", ["/a%2Fb/c%20d/%7E~/EURUSD=X/C:EURUSD/%5EGSPC", "/x/^y'(z)"])
+def test_an_address_goes_out_byte_for_byte_as_the_provider_wrote_it(path):
+    async def run() -> str:
+        async with upstream(saying(message())) as seen:
+            sender = HttpSender(new_client(), [seen.host])
+            asked = replace(
+                request_to(seen.port), url=f"http://{seen.host}{path}?s=A%2CB,C&t=%5e+%20&u="
+            )
+            await sender.send(asked, 5.0)
+            await sender.aclose()
+            return seen.heads[0]
+
+    assert asyncio.run(run()).startswith(f"GET {path}?s=A%2CB,C&t=%5e+%20&u= HTTP/1.1\r\n")
+
+
+def test_a_header_that_comes_twice_is_one_and_none_holds_what_no_database_takes():
+    named = b"Vary: a\r\nVARY: b\r\nX-Name: caf\xe9\r\nX-Utf: caf\xc3\xa9\r\n"
+    response, _ = ask(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + named + b"\r\n"))
+    assert response.headers["vary"] == "a, b"
+    assert response.headers["x-name"] == response.headers["x-utf"] == "caf\u00e9"
+
+
+def test_a_long_header_is_no_reason_to_refuse_an_answer():
+    response, _ = ask(saying(message(b"here", Content_Security_Policy="x" * 40_000)))
+    assert (no_answer(response), response.body) == (None, b"here")
+
+
+def test_an_answer_that_is_no_http_does_not_bring_the_key_into_the_record():
+    """aiohttp's message for it quotes the whole address."""
+    response, _ = ask(saying(b"HTTP/1.1 2x0 OK\r\n\r\n", lambda writer: writer.close()))
+    assert no_answer(response) is NoAnswer.PROTOCOL
+    assert "/x" not in response.detail
+
+
+def test_a_body_that_arrives_fast_and_never_ends_does_not_outlast_the_deadline():
+    async def respond(head: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+
+    began = time.monotonic()
+    response, _ = ask(respond, timeout_s=0.3, most_bytes=1 << 40)
+    assert no_answer(response) is NoAnswer.TIMEOUT
+    assert 0.3 <= response.elapsed_s < 0.5 < 3 > time.monotonic() - began
+
+
+def test_a_sender_that_never_sent_can_be_closed():
+    asyncio.run(HttpSender(new_client(), []).aclose())
 
 
 def test_nothing_of_one_answer_is_sent_with_the_next_request():
