@@ -13,7 +13,13 @@ from hashlib import sha256
 from types import MappingProxyType
 
 KEYED_SOURCES = ("fred", "polygon", "alpha_vantage", "exchange_rate")
-_PARAMETER = {"fred": "api_key", "polygon": "apiKey", "alpha_vantage": "apikey"}
+# Yahoo's crumb opens no account, yet it is as secret as a key: no log shall have it.
+_PARAMETER = {
+    "fred": "api_key",
+    "polygon": "apiKey",
+    "alpha_vantage": "apikey",
+    "yahoo": "crumb",
+}
 _KEYLESS_VERBS = frozenset({"latest", "pair", "quota", "enriched", "history", "codes"})
 
 

@@ -1,11 +1,30 @@
-"""What happens to one request: the answer, and how it goes over the wire."""
+"""One request and what happens to it: the answer, and how it goes over the wire."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from healing_pipeline.simulator.upstreams.contract import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A GET as it came in.
+
+    Attributes
+    ----------
+    path : str
+        Unquoted.
+    params : Mapping[str, str]
+    headers : Mapping[str, str]
+        Names in lower case.
+    """
+
+    path: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
 
 
 class Delivery(StrEnum):

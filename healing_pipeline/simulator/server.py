@@ -15,8 +15,8 @@ from healing_pipeline.errors import PortInUseError
 from healing_pipeline.simulator.connection import Connection, Received, Respond
 from healing_pipeline.simulator.control_api import ControlApi
 from healing_pipeline.simulator.hosts import HOSTS
-from healing_pipeline.simulator.outcome import Outcome
-from healing_pipeline.simulator.simulation import Request, Simulation
+from healing_pipeline.simulator.outcome import Outcome, Request
+from healing_pipeline.simulator.simulation import Simulation
 from healing_pipeline.simulator.upstreams.contract import text_answer
 
 _ADDRESS = "127.0.0.1"

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from healing_pipeline.simulator.faults import Fault, FaultKind, Match
 from healing_pipeline.simulator.keys import default_keys
-from healing_pipeline.simulator.outcome import Delivery
+from healing_pipeline.simulator.outcome import Delivery, Request
 from healing_pipeline.simulator.quotas import REAL
 from healing_pipeline.simulator.request_log import RequestLog, Served
 from healing_pipeline.simulator.scenario import load_scenario
-from healing_pipeline.simulator.simulation import Request, Simulation
+from healing_pipeline.simulator.simulation import Simulation
 
 EPOCH = datetime(2026, 1, 5, 15, tzinfo=UTC)
 CHART = Request("/v8/finance/chart/AAPL", {"interval": "1d", "range": "5d"}, {})
@@ -196,3 +196,54 @@ def test_a_full_log_forgets_the_oldest_and_keeps_counting():
     assert [each["n"] for each in log.since(4, 99)] == [5]
     assert [each["n"] for each in log.since(2, 1)] == [3]
     assert log.since(5, 99) == []
+
+
+CRUMB = Request("/v1/test/getcrumb", {}, {})
+
+
+def quotes(crumb=None):
+    params = {"symbols": "IBM"} if crumb is None else {"symbols": "IBM", "crumb": crumb}
+    return Request("/v7/finance/quote", params, {})
+
+
+def test_an_ended_session_opens_again_to_a_crumb_that_was_handed_out_since():
+    match = Match("yahoo", path="/v7/finance/quote")
+    simulation, clock = running([Fault(0, 5.0, 20.0, match, FaultKind.AUTH_ERROR)])
+    simulation.start()
+
+    def crumb():
+        return simulation.answer("yahoo", "query1", CRUMB).answer.body.decode()
+
+    def status(given=None):
+        return simulation.answer("yahoo", "query1", quotes(given)).answer.status
+
+    old = crumb()
+    assert status() == 200  # well, it asks for no crumb
+    clock.at_s += 7
+    assert [status(), status(old), status("Too Many Requests"), status("1.000000")] == [401] * 4
+    fresh = crumb()
+    assert fresh != old
+    assert status(fresh) == 200
+    assert status(fresh[:-1] + ("0" if fresh[-1] != "0" else "1")) == 401
+    # Only who was refused met the fault, and no crumb is in the log.
+    logged = simulation.log.since(0, 99)
+    assert [each["fault"] for each in logged[-3:]] == [None, None, 0]
+    assert fresh not in repr(logged)
+
+
+def test_a_crumb_is_to_be_had_while_all_of_yahoo_wants_one():
+    simulation, _ = running([Fault(0, 0.0, 20.0, Match("yahoo"), FaultKind.AUTH_ERROR)])
+    simulation.start()
+    assert simulation.answer("yahoo", "query2", CHART).answer.status == 401
+    fresh = simulation.answer("yahoo", "query2", CRUMB).answer.body.decode()
+    asked = Request(CHART.path, {**CHART.params, "crumb": fresh}, {})
+    assert simulation.answer("yahoo", "query2", asked).answer.status == 200
+
+
+def test_a_crumb_heals_nothing_but_an_ended_session():
+    simulation, _ = running([Fault(0, 0.0, 20.0, Match("yahoo"), FaultKind.BOT_BLOCK)])
+    simulation.start()
+    assert simulation.answer("yahoo", "query1", CRUMB).answer.status == 999
+    healthy, _ = running()
+    fresh = healthy.answer("yahoo", "query1", CRUMB).answer.body.decode()
+    assert simulation.answer("yahoo", "query1", quotes(fresh)).answer.status == 999

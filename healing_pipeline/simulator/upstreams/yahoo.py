@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Final
 
 from healing_pipeline.simulator.eastern import (
     DAY_S,
@@ -24,6 +23,7 @@ from healing_pipeline.simulator.upstreams.contract import (
     text_answer,
     with_renamed_keys,
 )
+from healing_pipeline.simulator.upstreams.yahoo_crumb import CRUMB_PATH, crumb_of
 from healing_pipeline.simulator.upstreams.yahoo_refusals import (
     ATS,
     CHART,
@@ -33,8 +33,6 @@ from healing_pipeline.simulator.upstreams.yahoo_refusals import (
     no_symbol,
     refusal,
 )
-
-_CRUMB: Final = "/v1/test/getcrumb"
 
 LENGTHS: Mapping[str, int] = {
     "1m": 60, "2m": 120, "5m": 300, "15m": 900, "30m": 1800, "60m": HOUR_S, "1h": HOUR_S,
@@ -63,7 +61,7 @@ def question(ask: Ask, now: datetime) -> Question | Answer:
         if not names:
             return error(ask, 400, "Bad Request", "Missing required query parameter=symbols")
         return Quotes(tuple(names))
-    if ask.path == _CRUMB:
+    if ask.path == CRUMB_PATH:
         return Fact("crumb")
     return error(ask, 404, "Not Found", "HTTP 404 Not Found")
 
@@ -123,7 +121,7 @@ def render(ask: Ask, question: Question, market: Market, now: datetime) -> Answe
     if isinstance(question, Quotes):
         known = [_quote(name, market, now) for name in question.symbols if is_known(name)]
         return json_answer(200, {"quoteResponse": {"result": known, "error": None}}, headers=ATS)
-    return text_answer(200, "Sim7Crumb.8x", TEXT, ATS)
+    return text_answer(200, crumb_of(market.seed, seconds_of(now)), TEXT, ATS)
 
 
 def stamp_s(start_s: int, length_s: int) -> int:
