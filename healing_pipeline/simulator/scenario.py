@@ -5,52 +5,24 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.simulator.faults import Fault, FaultKind, Match
+from healing_pipeline.simulator.history import parse_history
 from healing_pipeline.simulator.hosts import HOSTS, SOURCES, hosts_of
 from healing_pipeline.simulator.located import Located, located
 from healing_pipeline.simulator.quotas import OFF, QuotaScale, parse_quota_scale
+from healing_pipeline.simulator.replay import replay_of
+from healing_pipeline.simulator.script import (
+    AFTER_LAST_FAULT_S,
+    DEFAULT_DURATION_S,
+    Scenario,
+    Traffic,
+)
 
-DEFAULT_DURATION_S = 30.0
 DEFAULT_SLOW_S = 5.0
-_AFTER_LAST_FAULT_S = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """What readers do meanwhile: how many at once, how many requests a second together."""
-
-    readers: int = 8
-    requests_per_s: float = 40.0
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A script of faults.
-
-    Attributes
-    ----------
-    name, description : str
-    sources : tuple of str
-        Watched and read, in the order of the file.
-    traffic : Traffic
-    duration_s : float
-    faults : tuple of Fault
-        In the order of the file; the later one wins.
-    quotas : QuotaScale
-    """
-
-    name: str
-    sources: tuple[str, ...]
-    description: str = ""
-    traffic: Traffic = Traffic()
-    duration_s: float = DEFAULT_DURATION_S
-    faults: tuple[Fault, ...] = ()
-    quotas: QuotaScale = OFF
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -61,7 +33,7 @@ def scenario_names() -> tuple[str, ...]:
 
 
 def load_scenario(name_or_path: str | Path) -> Scenario:
-    """Read a scenario by the name of a shipped one, or from a path that ends in ``.yaml``.
+    """Read a scenario: a shipped one by name, a ``.yaml`` file, or a ``.csv`` of real outages.
 
     Raises
     ------
@@ -69,7 +41,8 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
         If there is no such scenario, or its file has a mistake; with file, line and cure.
     """
     given = str(name_or_path)
-    if given.endswith((".yaml", ".yml")):
+    suffix = Path(given).suffix.lower()
+    if suffix in (".yaml", ".yml", ".csv"):
         path = Path(given)
         try:
             text = path.read_text(encoding="utf-8")
@@ -77,11 +50,14 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
             raise ConfigurationError(
                 f"The scenario file cannot be read: {exc}.", "Check the path.", path=path
             ) from exc
+        if suffix == ".csv":
+            return replay_of(parse_history(text, path), path)
         return parse_scenario(text, path)
     if given not in scenario_names():
         names = ", ".join(scenario_names())
         raise ConfigurationError(
-            f"There is no scenario {given!r}.", f"Choose one of {names}, or a path to a .yaml file."
+            f"There is no scenario {given!r}.",
+            f"Choose one of {names}, or a path to a .yaml or .csv file.",
         )
     file = resources.files("healing_pipeline.simulator") / "scenarios" / f"{given}.yaml"
     return parse_scenario(file.read_text(encoding="utf-8"), Path(f"{given}.yaml"))
@@ -141,7 +117,7 @@ def _traffic(node: Located | None) -> Traffic:
 def _duration(root: Located, faults: tuple[Fault, ...]) -> float:
     ends = [fault.at_s + fault.for_s for fault in faults]
     if not root.has("duration_s"):
-        return max([DEFAULT_DURATION_S, *(end + _AFTER_LAST_FAULT_S for end in ends)])
+        return max([DEFAULT_DURATION_S, *(end + AFTER_LAST_FAULT_S for end in ends)])
     duration_s = root.number("duration_s")
     if duration_s <= 0:
         raise root.at("duration_s").mistake("`duration_s` is not over 0.", "Give it in seconds.")
