@@ -175,11 +175,11 @@ def _series(theirs: Reading, own: Snapshot) -> StandIn | Verdict:
         compared += 1
     if not compared:
         for field, told in known[newest].items():
-            value = kept[their_newest].get(field)
-            if value is None or field == "volume":
+            latest = kept[their_newest].get(field)
+            if latest is None or field == "volume":
                 continue
-            if not math.isclose(value, told, rel_tol=WIDEST_TOLERANCE):
-                return _refused(f"the newest {field} is {value:g}, was {told:g}")
+            if not math.isclose(latest, told, rel_tol=WIDEST_TOLERANCE):
+                return _refused(f"the newest {field} is {latest:g}, was {told:g}")
     points = tuple(
         Point(at, field, row[field]) for at, row in sorted(kept.items()) for field in sorted(row)
     )

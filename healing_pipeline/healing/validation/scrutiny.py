@@ -1,0 +1,287 @@
+"""What single readings cannot show: numbers that stand still, or jump back, under fresh dates.
+
+A provider may go on dating an old number as new. Nothing in one quote tells; what tells is how the
+number has moved before, what the older rows of the same body say, and what the same source was
+caught at a moment ago.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice, pairwise
+from statistics import median
+
+from healing_pipeline.catalog.values import Endpoint
+from healing_pipeline.healing.strategy import Snapshot
+from healing_pipeline.healing.validation.movement import CONFIRMED_AFTER_S, Movement, Suspect
+from healing_pipeline.healing.validation.stillness import newest_two, standing_still
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.reading import Reading
+from healing_pipeline.probing.response import Verdict
+
+QuestionKey = tuple[str, str]
+"""An endpoint's id, and what a reader changed of its question."""
+
+CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,4}")
+# Below this a rate of one and the same date differs by rounding only.
+SAME_RATE = 1e-5
+
+# So long after a source was caught its live numbers are believed only once they are seen to move.
+WARY_S = 20.0
+
+# Two sources agree on a live number.
+AGREEMENT = 2e-3
+
+MOST_QUESTIONS = 4096
+BARS_FOR_SCALE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table of rates as last seen."""
+
+    as_of: datetime
+    rates: tuple[float, ...]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of one question."""
+
+    as_of: datetime
+    newest_at: datetime
+    movements: dict[str, Movement]
+    table: _Table | None = None
+    cleared_s: float = -math.inf
+    first_wary: dict[str, float] | None = None
+
+
+class Scrutiny:
+    """Remembers how numbers move, to say which may be believed. Bounded; loses its memory freely.
+
+    Notes
+    -----
+    Lets through: the first look at a number of which neither an older look, nor the snapshot, nor
+    bars are known; a number frozen so shortly before that it lies within its usual moves (until it
+    is seen to stand still); and everything of closed markets.
+    """
+
+    def __init__(self, most: int = MOST_QUESTIONS) -> None:
+        self._most = most
+        self._known: OrderedDict[QuestionKey, _Known] = OrderedDict()
+        self._scales: OrderedDict[str, float] = OrderedDict()
+        self._caught: dict[str, tuple[float, float]] = {}
+
+    def examine(
+        self,
+        question: QuestionKey,
+        reading: Reading,
+        endpoint: Endpoint,
+        last: Snapshot | None,
+        now: datetime,
+        *,
+        is_open: bool = True,
+    ) -> Verdict | None:
+        """Find fault with a reading that is good by itself.
+
+        Parameters
+        ----------
+        question : tuple of str
+            Equal for looks at the same numbers.
+        last : Snapshot or None
+            What to begin with where this question was not seen before.
+        now : datetime
+            Aware UTC, of the answer's arrival.
+        is_open : bool
+            Whether the market is open now.
+
+        Returns
+        -------
+        Verdict or None
+            Stale data, with the reason; None when it may be believed.
+        """
+        if reading.interval == "now" and _is_table(reading):
+            why = self._contradiction(question, reading)
+        else:
+            why = self._frozen(question, reading, endpoint, last, now, is_open)
+        return None if why is None else Verdict(FailureClass.STALE_DATA, why)
+
+    def corroborate(self, question: QuestionKey, reading: Reading, now: datetime) -> None:
+        """Take another source's reading as a witness: a suspect that it agrees with is believed."""
+        known = self._known.get(question)
+        if known is None:
+            return
+        if known.table is not None and reading.interval == "now":
+            known.table = None
+        for field, value in _live_numbers(reading):
+            movement = known.movements.get(field)
+            suspect = None if movement is None else movement.suspect
+            if movement is None or suspect is None:
+                continue
+            if math.isclose(suspect.value, value, rel_tol=AGREEMENT):
+                movement.believe(suspect.value, now.timestamp())
+                known.cleared_s = now.timestamp()
+
+    def _contradiction(self, question: QuestionKey, reading: Reading) -> str | None:
+        """One table has one content: other rates under the same date are of another day."""
+        rates = tuple([point.value for point in reading.points])
+        known = self._known.get(question)
+        table = None if known is None else known.table
+        if table is not None and table.as_of == reading.as_of and len(table.rates) == len(rates):
+            if table.rates == rates:
+                return None
+            for point, told in zip(reading.points, table.rates, strict=True):
+                if not math.isclose(point.value, told, rel_tol=SAME_RATE):
+                    return (
+                        f"{point.field} is {point.value:g}, was {told:g} in the table of the same "
+                        f"{reading.as_of:%Y-%m-%d %H:%M:%S} UTC"
+                    )
+        self._remember(
+            question,
+            _Known(reading.as_of, reading.points[-1].at, {}, _Table(reading.as_of, rates)),
+        )
+        return None
+
+    def _frozen(
+        self,
+        question: QuestionKey,
+        reading: Reading,
+        endpoint: Endpoint,
+        last: Snapshot | None,
+        now: datetime,
+        is_open: bool,
+    ) -> str | None:
+        at_s = now.timestamp()
+        if reading.interval != "now":
+            why = standing_still(reading)
+            if why is not None:
+                self._catch(endpoint.source, at_s)
+                return why
+        known = self._known.get(question)
+        if known is None:
+            known = self._begin(question, reading, last)
+        is_same_bar = reading.points[-1].at == known.newest_at or reading.interval == "now"
+        is_comparable = is_open and (is_same_bar or not _is_dated(reading.interval))
+        is_fresh = reading.as_of > known.as_of
+        scale = self._scales.get(reading.instrument)
+        found: str | None = None
+        caught = self._caught.get(endpoint.source)
+        is_wary = caught is not None and at_s < caught[1]
+        for field, value in _live_numbers(reading):
+            movement = known.movements.get(field)
+            if movement is None:
+                known.movements[field] = Movement(value, at_s, at_s)
+                continue
+            if not is_comparable:
+                movement.believe(value, at_s)
+                continue
+            before = movement.suspect
+            why = movement.look(value, at_s, is_fresh=is_fresh, scale=scale)
+            if why is not None and before is not None and _stood(before, value, at_s):
+                self._catch(endpoint.source, at_s)
+            if why is None and is_wary and movement.strides:
+                assert caught is not None
+                why = _wary(known, field, value, caught[0], at_s)
+            found = found or (why and f"{field} of {reading.instrument} {why}")
+        if found is None:
+            known.as_of, known.newest_at = reading.as_of, reading.points[-1].at
+        return found
+
+    def _begin(self, question: QuestionKey, reading: Reading, last: Snapshot | None) -> _Known:
+        """Begin with the snapshot of an earlier process, and with the scale of the bars."""
+        if reading.interval != "now":
+            scale = scale_of(reading)
+            if scale is not None:
+                self._scales[reading.instrument] = scale
+                if len(self._scales) > self._most:
+                    self._scales.popitem(last=False)
+        since = reading if last is None else last.reading
+        known = _Known(since.as_of, since.points[-1].at, {})
+        if last is not None:
+            seen_s = last.fetched_at.timestamp()
+            for field, value in _live_numbers(last.reading):
+                known.movements[field] = Movement(value, seen_s, seen_s)
+        self._remember(question, known)
+        return known
+
+    def _remember(self, question: QuestionKey, known: _Known) -> None:
+        self._known[question] = known
+        self._known.move_to_end(question)
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+    def _catch(self, source: str, at_s: float) -> None:
+        """Note that a source was caught serving frozen numbers."""
+        began_s, until_s = self._caught.get(source, (at_s, -math.inf))
+        self._caught[source] = (began_s if at_s < until_s else at_s, at_s + WARY_S)
+
+
+def scale_of(reading: Reading) -> float | None:
+    """The typical |log change| per square root of a second between the closes of bars.
+
+    The median, so that a split or one wild day does not make everything look usual; None for too
+    few bars or for ones that mostly stand still.
+    """
+    closes = list(
+        islice(
+            ((point.at, point.value) for point in reversed(reading.points) if _closes(point.field)),
+            BARS_FOR_SCALE,
+        )
+    )
+    strides = [
+        abs(math.log(value / before)) / math.sqrt((at - earlier).total_seconds())
+        for (at, value), (earlier, before) in pairwise(closes)
+        if value > 0 and before > 0
+    ]
+    if len(strides) < 8:
+        return None
+    return median(strides) / 0.6745 or None
+
+
+def _closes(field: str) -> bool:
+    return field == "close"
+
+
+def _is_table(reading: Reading) -> bool:
+    return CURRENCY.fullmatch(reading.points[0].field) is not None
+
+
+def _is_dated(interval: str) -> bool:
+    return interval.endswith(("d", "w", "mo", "y"))
+
+
+def _live_numbers(reading: Reading) -> Iterator[tuple[str, float]]:
+    """The numbers that should move from look to look: quotes, or the newest close."""
+    if reading.interval != "now":
+        newest, _ = newest_two(reading)
+        if newest is not None and reading.points[-1].field != "value":
+            yield "close", newest
+        return
+    for point in reading.points:
+        yield point.field, point.value
+
+
+def _stood(suspect: Suspect, value: float, at_s: float) -> bool:
+    """Whether a suspect was seen again where a market would have moved on."""
+    return value == suspect.value and at_s - suspect.at_s >= CONFIRMED_AFTER_S
+
+
+def _wary(known: _Known, field: str, value: float, began_s: float, at_s: float) -> str | None:
+    """Ask a number of a source that was just caught to be seen moving once."""
+    if known.cleared_s >= began_s:
+        return None
+    if known.first_wary is None or known.first_wary.get("") != began_s:
+        known.first_wary = {"": began_s}
+    seen = known.first_wary.setdefault(field, value)
+    if seen != value:
+        known.cleared_s = at_s
+        return None
+    return (
+        f"is {value:g}, from a source whose numbers stood still a moment ago: "
+        "not believed until it is seen to move"
+    )
