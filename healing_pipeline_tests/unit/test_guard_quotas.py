@@ -99,7 +99,7 @@ def test_no_day_and_no_month_of_the_calendar_holds_more_than_its_quota(
             assert quota is None or sum(period) <= share_of(quota, share)
 
 
-def test_a_new_day_gives_the_days_calls_back_but_not_the_months():
+def test_a_new_day_gives_the_days_calls_back_and_a_new_month_the_months():
     ledger = Ledger(Quota(per_day=2, per_month=3), 0.2)
     ledger.count(NOON, is_probe=False)
     ledger.count(NOON, is_probe=False)
@@ -107,7 +107,9 @@ def test_a_new_day_gives_the_days_calls_back_but_not_the_months():
     april = datetime(2026, 4, 1, tzinfo=UTC)
     assert ledger.refusal(april - timedelta(seconds=1), is_probe=False) is not None
     assert ledger.refusal(april, is_probe=False) is None
+    # March's two are no matter any more: April has three of its own.
     for day in (april, april, april + timedelta(days=1)):
+        assert ledger.refusal(day, is_probe=False) is None
         ledger.count(day, is_probe=False)
     assert ledger.refusal(april + timedelta(days=2), is_probe=False) == (
         "its 3 calls of the month are spent"
@@ -128,6 +130,13 @@ def test_counts_from_elsewhere_never_take_back_what_was_counted_here():
         ledger.count(NOON, is_probe=False)
     ledger.seed(NOON, day_count=1, month_count=1, probes_day=0, probes_month=0)
     assert ledger.refusal(NOON, is_probe=False) is not None
+
+
+def test_counts_of_yesterday_that_come_after_midnight_are_not_todays():
+    ledger, midnight = Ledger(Quota(per_day=3), 0.2), datetime(2026, 4, 1, tzinfo=UTC)
+    ledger.count(midnight, is_probe=False)
+    ledger.seed(midnight - timedelta(seconds=1), day_count=3, month_count=3)
+    assert ledger.refusal(midnight, is_probe=False) is None
 
 
 def test_a_quota_the_provider_calls_exhausted_is_so_until_midnight_utc():
@@ -160,17 +169,21 @@ def test_healing_calls_begin_only_as_a_fifth_of_all_or_as_three(story):
         assert budget.healing > 2 or budget.refusal() is None, "three may always"
 
 
-def test_a_hundred_calls_bear_twenty_five_that_heal():
+@pytest.mark.parametrize(
+    # The last two: 3 of 18 and a fourth would be 4 of 19, more than a fifth; 4 of 20 are a fifth.
+    ("plain", "healing"),
+    [(0, 3), (100, 25), (15, 3), (16, 4)],
+)
+def test_so_many_plain_calls_bear_so_many_that_heal(plain, healing):
     budget = RetryBudget()
-    for _ in range(100):
+    for _ in range(plain):
         budget.begin(healing=False)
     begun = 0
     while budget.refusal() is None:
         budget.begin(healing=True)
         begun += 1
-    # 25 of 125 are a fifth; a 26th would be more.
-    assert begun == 25
-    assert budget.refusal() == "25 healing calls are under way, 25 may be"
+    assert begun == healing
+    assert budget.refusal() == f"{healing} healing calls are under way, {healing} may be"
 
 
 @pytest.mark.parametrize(

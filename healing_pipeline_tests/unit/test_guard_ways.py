@@ -181,8 +181,7 @@ def test_a_host_that_answers_no_is_a_host_that_works():
     play.call(way(), NETWORK, times=5)
     play.now += 2.0
     play.call(way(), FailureClass.NOT_FOUND)  # the trial
-    play.call(way(), OK)
-    assert play.names() == ["query1/-", "query2/-"]
+    assert [play.admit(way()) for _ in range(9)] == [None] * 9
 
 
 @given(st.lists(st.sampled_from(NOT_THE_WAYS), min_size=1, max_size=60))
@@ -256,9 +255,8 @@ def test_a_call_that_was_given_up_says_nothing_and_frees_its_trial():
     assert play.admit(way()) is None
     assert play.admit(way()) == "here: host query1: bot_block, a trial is under way"
     play.done(way(), None, seconds=0.5)
-    assert play.chosen().is_open
-    play.call(way(), OK)
-    assert play.chosen().is_open
+    assert play.admit(way()) is None  # the next trial
+    assert play.admit(way()) is not None  # half-open as before
 
 
 def test_a_quota_called_exhausted_is_asked_again_only_as_the_last_and_at_the_breakers_pace():
@@ -277,6 +275,19 @@ def test_a_quota_called_exhausted_is_asked_again_only_as_the_last_and_at_the_bre
     assert play.chosen().is_open
 
 
+def test_the_last_good_answer_of_a_day_does_not_hide_that_it_was_the_last():
+    play = Play(hosts=(QUERY1,), keys=(PRIMARY,), quota=Quota(per_day=25))
+    only = way(QUERY1, PRIMARY)
+    assert play.admit(only) is None
+    assert play.admit(only) is None
+    play.now += 0.3
+    play.done(only, FailureClass.QUOTA_EXHAUSTED, seconds=0.3)
+    play.now += 0.1
+    play.done(only, OK, seconds=0.4)  # begun before the quota was called exhausted
+    play.now += 3.0
+    assert "calls its quota exhausted" in play.chosen().why_closed
+
+
 def test_a_quota_called_exhausted_is_whole_again_at_midnight():
     play = Play(hosts=(QUERY1,), keys=(PRIMARY,), quota=Quota(per_day=25))
     play.call(way(QUERY1, PRIMARY), FailureClass.QUOTA_EXHAUSTED)
@@ -289,6 +300,7 @@ def test_a_quota_called_exhausted_is_whole_again_at_midnight():
 def test_counts_of_the_database_are_taken_over_per_key():
     play = Play(hosts=(QUERY1,), keys=(PRIMARY, SPARE), quota=Quota(per_day=25))
     play.guard.seed("here", "primary", wall_now=START, day_count=25, month_count=300)
+    play.guard.seed("here", "of last year", wall_now=START, day_count=25, month_count=300)
     assert play.names() == ["query1/primary x", "query1/spare"]
 
 
@@ -302,6 +314,25 @@ def test_probes_leave_the_readers_share_of_a_key():
     assert refusal == "here: key primary: the probes' share of its 25 calls of the day is spent"
     play.call(only, OK, times=20)
     assert play.admit(only, last=True) == "here: key primary: its 25 calls of the day are spent"
+
+
+def test_a_probe_waits_for_its_minute_even_as_the_last_candidate():
+    play = Play(hosts=(QUERY1,), keys=(PRIMARY,), quota=Quota(per_minute=5))  # a fifth is one
+    only = way(QUERY1, PRIMARY)
+    assert play.admit(only, origin=Origin.PROBE) is None
+    assert play.admit(only, origin=Origin.PROBE, last=True) == (
+        "here: key primary: the probes' share of its 5 calls a minute is used"
+    )
+    assert [play.admit(only) for _ in range(4)] == [None] * 4
+    assert play.admit(only) is not None
+    assert play.admit(only, last=True) is None  # a reader is not left without a candidate
+
+
+def test_a_healing_call_that_is_over_makes_room_for_another():
+    play = Play(hosts=(QUERY1,))
+    for _ in range(20):
+        assert play.admit(way(), healing=True) is None
+        play.done(way(), OK, healing=True)
 
 
 def test_a_refused_call_costs_nothing():

@@ -206,7 +206,8 @@ class Guard:
             host.succeeded(now, began)
             if key is not None:
                 key.answered(now, began)
-            if path.ledger is not None:
+            if path.ledger is not None and (key or host).until is None:
+                # Not for one that was under way when another was told that nothing is left.
                 path.ledger.is_marked_spent = False
         elif verdict_class in BY_SHARE:
             host.failed(now, began, verdict_class)
@@ -226,7 +227,8 @@ class Guard:
     ) -> None:
         """Take over what a key has spent already: see `Ledger.seed`.
 
-        A key without a quota per day or month has no ledger, and nothing is done.
+        Nothing is done for a key without a quota per day or month, nor for one that was taken out
+        of the configuration and still has calls on record.
         """
         ledger = self._source(source_name).ledger(key_name)
         if ledger is not None:

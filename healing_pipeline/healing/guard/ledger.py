@@ -96,6 +96,8 @@ class Ledger:
 
         Parameters
         ----------
+        wall_now : datetime
+            When it was counted.
         day_count, month_count : int
             Calls of the current UTC day and month, by everybody.
         probes_day, probes_month : int or None
@@ -103,6 +105,8 @@ class Ledger:
             not give the probes a new share.
         """
         self.marked(wall_now)
+        if wall_now < self._day_ends - timedelta(days=1):
+            return  # counted yesterday, and told only now
         self._day = max(self._day, day_count)
         self._month = max(self._month, month_count)
         self._probes_day = max(self._probes_day, day_count if probes_day is None else probes_day)

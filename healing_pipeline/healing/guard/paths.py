@@ -83,8 +83,9 @@ class GuardedSource:
         return self.path(way.host.name, None if way.key is None else way.key.name)
 
     def ledger(self, key_name: str | None) -> Ledger | None:
-        """The ledger of a key; None where the key has no quota per day or month."""
-        return self.path(self.in_order[0].way.host.name, key_name).ledger
+        """The ledger of a key; None where there is none, or no such key (any more)."""
+        path = self._by_names.get((self.in_order[0].way.host.name, key_name))
+        return None if path is None else path.ledger
 
 
 def _limits_of_key(source: Source) -> tuple[Bucket | None, Ledger | None]:
