@@ -1,4 +1,6 @@
-"""What one process holds open: engine, client, database, recorder; for edges that are not async.
+"""What one process of the control path holds open: a data path and the database it works on.
+
+Whoever only reads needs no database: see `client` and `data_path`.
 
 The engine is async; Dagster's ops and the command line are not. An anyio portal runs one event loop
 in a thread of its own, so that a process has one connection pool however many threads ask.
@@ -10,7 +12,6 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,29 +19,18 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.control.watching import Watcher
+from healing_pipeline.data_path import new_engine
 from healing_pipeline.healing.engine import HealingEngine
-from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
-from healing_pipeline.healing.strategy import Snapshot
-from healing_pipeline.healing.upstream import Clock
-from healing_pipeline.installation import (
-    allowed_hosts,
-    build_engine,
-    load_catalog,
-    state_dir,
-    system_clock,
-)
+from healing_pipeline.healing.parts import Clock
+from healing_pipeline.installation import load_catalog, state_dir, system_clock
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.routes import active_routes
-from healing_pipeline.storage.snapshots import load_snapshots
-from healing_pipeline.transport.http import HttpSender, new_client
+from healing_pipeline.storage.shared_memory import everything
 
 Result = TypeVar("Result")
-
-# Older data is of no use to any strategy there is.
-SNAPSHOTS_WORTH_LOADING = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +79,18 @@ def open_session(
     stack.callback(recorder.close)
     portal = stack.enter_context(start_blocking_portal())
     clock = system_clock()
-    snapshots, routes = SnapshotMemory(), RouteTable()
-    sender = HttpSender(new_client(), allowed_hosts(catalog))
-    stack.callback(portal.call, sender.aclose)
-    engine = build_engine(
-        catalog,
-        send=sender.send,
-        record=recorder.record,
-        clock=clock,
-        snapshots=snapshots,
-        routes=routes,
-    )
+    parts = new_engine(catalog, recorder.record)
+    stack.callback(portal.call, parts.sender.aclose)
     with database.connection() as connection:
-        for each in load_snapshots(connection, newer_than=clock.now() - SNAPSHOTS_WORTH_LOADING):
-            snapshots.put(
-                each.endpoint,
-                each.request_key,
-                Snapshot(
-                    each.fetched_at, each.reading, each.body, each.provider, Fidelity(each.fidelity)
-                ),
-            )
-        routes.replace_all(active_routes(connection))
-    watcher = Watcher(catalog, engine, database, recorder.record, clock)
-    return Session(catalog, engine, database, recorder, watcher, snapshots, routes, clock, portal)
+        parts.take(everything(connection, catalog.sources.values(), clock.now()))
+    return Session(
+        catalog=catalog,
+        engine=parts.engine,
+        database=database,
+        recorder=recorder,
+        watcher=Watcher(catalog, parts.engine, database, recorder.record, clock),
+        snapshots=parts.snapshots,
+        routes=parts.routes,
+        clock=clock,
+        portal=portal,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -32,11 +32,21 @@ _SETTINGS = {
 
 
 class FactStore:
-    """Stores batches of facts; connects when needed. For one thread."""
+    """Stores batches of facts; connects when needed. For one thread.
 
-    def __init__(self, url: str) -> None:
-        info = connection_info(url, application_name="healing-recorder", settings=_SETTINGS)
-        self._conninfo = make_conninfo(info, **_PATIENCE)
+    Parameters
+    ----------
+    url : str or callable
+        Of the database, or what says where it is once that is known: until then it raises
+        `ConnectionError`, which counts as the database being away.
+    """
+
+    def __init__(self, url: str | Callable[[], str]) -> None:
+        if isinstance(url, str):
+            conninfo = _conninfo(url)  # a URL that cannot be read is told at once
+            self._where: Callable[[], str] = lambda: conninfo
+        else:
+            self._where = lambda: _conninfo(url())
         self._conn: psycopg.Connection[Any] | None = None
 
     def store(self, facts: Sequence[Fact]) -> None:
@@ -68,7 +78,7 @@ class FactStore:
 
     def _connection(self) -> psycopg.Connection[Any]:
         if self._conn is None or self._conn.closed:
-            conn: psycopg.Connection[Any] = psycopg.connect(self._conninfo, autocommit=True)
+            conn: psycopg.Connection[Any] = psycopg.connect(self._where(), autocommit=True)
             try:
                 _SQL.prepare_staging(conn)
             except BaseException:
@@ -89,6 +99,11 @@ class FactStore:
                 for row in rows:
                     copy.write_row(row)
         return sorted(by_table)
+
+
+def _conninfo(url: str) -> str:
+    info = connection_info(url, application_name="healing-recorder", settings=_SETTINGS)
+    return make_conninfo(info, **_PATIENCE)
 
 
 def is_facts_fault(error: Exception) -> bool:

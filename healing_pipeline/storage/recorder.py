@@ -36,8 +36,8 @@ class Recorder:
 
     Parameters
     ----------
-    url : str
-        Of the database.
+    url : str or callable
+        Of the database, or what says where it is; see `FactStore`.
     spool_dir : Path
         For facts that PostgreSQL cannot take yet; left-over files in it are replayed.
     clock : callable
@@ -50,7 +50,7 @@ class Recorder:
 
     def __init__(
         self,
-        url: str,
+        url: str | Callable[[], str],
         spool_dir: Path,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -1,0 +1,181 @@
+"""An open data path: engine, memory, recorder and the way out; PostgreSQL is not needed for it.
+
+Clients, the gateway and the sessions of the control path all stand on this. What the database knows
+is taken over when it is there, and what happens is stored there or waits on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from healing_pipeline.catalog.values import Catalog
+from healing_pipeline.healing.engine import HealingEngine
+from healing_pipeline.healing.facts import Fact, SnapshotFact
+from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
+from healing_pipeline.healing.strategy import Snapshot
+from healing_pipeline.installation import (
+    allowed_hosts,
+    build_engine,
+    load_catalog,
+    state_dir,
+    system_clock,
+)
+from healing_pipeline.storage.local_snapshots import LocalSnapshots
+from healing_pipeline.storage.recorder import Recorder
+from healing_pipeline.storage.shared_memory import WORTH_TAKING, News, SharedMemory
+from healing_pipeline.transport.http import HttpSender, new_client
+
+# A database that answers is taken over before the first question; one that is away is not waited
+# for any longer than this.
+MEMORY_WITHIN_S = 1.5
+
+KEEP_SNAPSHOTS_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine and the memory it works with.
+
+    Attributes
+    ----------
+    sender : HttpSender
+        Its only way out; belongs to one event loop.
+    """
+
+    catalog: Catalog
+    engine: HealingEngine
+    snapshots: SnapshotMemory
+    routes: RouteTable
+    sender: HttpSender
+
+    def take(self, news: News) -> None:
+        """Take over what the database knows. To be called where the engine runs."""
+        if news.routes is not None:
+            self.routes.replace_all(news.routes)
+        for each in news.snapshots:
+            self.remember(each)
+        for calls in news.key_calls:
+            if calls.source in self.catalog.sources:
+                self.engine.guard.seed(
+                    calls.source,
+                    calls.key_name,
+                    wall_now=news.at,
+                    day_count=calls.day_calls,
+                    month_count=calls.month_calls,
+                    probes_day=calls.day_probes,
+                    probes_month=calls.month_probes,
+                )
+
+    def remember(self, fact: SnapshotFact) -> None:
+        """Take over one snapshot; an older one than ours changes nothing."""
+        self.snapshots.put(
+            fact.endpoint,
+            fact.request_key,
+            Snapshot(
+                fact.fetched_at, fact.reading, fact.body, fact.provider, Fidelity(fact.fidelity)
+            ),
+        )
+
+    def knows(self, endpoint: str, request_key: str, fetched_at: datetime) -> bool:
+        """Whether the snapshot of a question is at least as new as that moment."""
+        known = self.snapshots.get(endpoint, request_key)
+        return known is not None and known.fetched_at >= fetched_at
+
+
+def new_engine(catalog: Catalog, record: Callable[[Fact], None]) -> Engine:
+    """An engine for `catalog` that asks the catalog's hosts and knows nothing yet."""
+    snapshots, routes = SnapshotMemory(), RouteTable()
+    sender = HttpSender(new_client(), allowed_hosts(catalog))
+    engine = build_engine(
+        catalog,
+        send=sender.send,
+        record=record,
+        clock=system_clock(),
+        snapshots=snapshots,
+        routes=routes,
+    )
+    return Engine(catalog, engine, snapshots, routes, sender)
+
+
+@dataclass(frozen=True, slots=True)
+class DataPath:
+    """An open data path; made by `open_data_path`, in the event loop it serves."""
+
+    catalog: Catalog
+    engine: HealingEngine
+    recorder: Recorder
+    memory: SharedMemory
+
+
+@asynccontextmanager
+async def open_data_path(
+    config: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    memory_within_s: float = MEMORY_WITHIN_S,
+) -> AsyncIterator[DataPath]:
+    """Open a data path for as long as the block lasts.
+
+    Parameters
+    ----------
+    config : Path
+    environ : Mapping[str, str]
+    memory_within_s : float
+        Longest wait for PostgreSQL; it is looked for in the background from then on.
+
+    Raises
+    ------
+    ConfigurationError
+        If the configuration cannot be used. That PostgreSQL is away is no error.
+    """
+    catalog, folder = load_catalog(config, environ), state_dir(environ)
+    local = LocalSnapshots(folder / "snapshots.jsonl")
+    loop = asyncio.get_running_loop()
+    clock = system_clock()
+    async with AsyncExitStack() as stack:
+
+        def record(fact: Fact) -> None:
+            local.note(fact)
+            recorder.record(fact)
+
+        parts = new_engine(catalog, record)
+        stack.push_async_callback(parts.sender.aclose)
+        memory = SharedMemory(
+            environ,
+            folder,
+            sources=catalog.sources.values(),
+            now=clock.now,
+            take=lambda news: _in(loop, parts.take, news),
+            is_known=parts.knows,
+        )
+        recorder = Recorder(memory.url, folder / "spool")
+        # In this order: what is recorded last still finds its way, then nobody needs the database.
+        stack.push_async_callback(asyncio.to_thread, memory.close)
+        stack.push_async_callback(asyncio.to_thread, recorder.close)
+        stack.push_async_callback(asyncio.to_thread, local.write)
+        for each in await asyncio.to_thread(local.read, clock.now() - WORTH_TAKING):
+            if each.endpoint in catalog.endpoints:
+                parts.remember(each)
+        memory.start()
+        await asyncio.to_thread(memory.wait, memory_within_s)
+        keeping = asyncio.create_task(_keep(local))
+        stack.callback(keeping.cancel)
+        yield DataPath(catalog, parts.engine, recorder, memory)
+
+
+def _in(loop: asyncio.AbstractEventLoop, take: Callable[[News], None], news: News) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(take, news)
+
+
+async def _keep(local: LocalSnapshots) -> None:
+    while True:
+        await asyncio.sleep(KEEP_SNAPSHOTS_EVERY_S)
+        await asyncio.to_thread(local.write)

@@ -1,0 +1,84 @@
+"""The newest snapshots on the local disk, for a start while PostgreSQL is away."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from healing_pipeline.healing.facts import Fact, SnapshotFact
+from healing_pipeline.storage.facts import fact_of, line_of
+
+_LOG = logging.getLogger(__name__)
+
+# A catalog has some hundred questions; a client with windows of its own asks any number.
+MOST = 1_000
+
+
+class LocalSnapshots:
+    """Remembers the newest snapshot of every question, and writes them to one file.
+
+    Processes with one state folder share the file: the last to write wins, and each writes what it
+    read at its start too, so that little is lost by it.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced as a whole, so that a reader never sees half of it.
+    most : int
+        Questions kept; past it the ones that were good longest ago are left out.
+    """
+
+    def __init__(self, path: Path, most: int = MOST) -> None:
+        self._path = path
+        self._most = most
+        self._newest: dict[tuple[str, str], SnapshotFact] = {}
+        self._turn = threading.Lock()
+        self._changed = False
+
+    def note(self, fact: Fact) -> None:
+        """Look at a fact that goes by; cheap."""
+        if isinstance(fact, SnapshotFact):
+            key = (fact.endpoint, fact.request_key)
+            with self._turn:
+                known = self._newest.pop(key, None)
+                newer = known is None or known.fetched_at <= fact.fetched_at
+                self._newest[key] = fact if newer or known is None else known
+                self._changed = True
+                if len(self._newest) > self._most:
+                    self._newest.pop(next(iter(self._newest)))
+
+    def read(self, newer_than: datetime) -> list[SnapshotFact]:
+        """What an earlier process left; empty when there is nothing usable."""
+        try:
+            lines = self._path.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return []
+        found = []
+        for line in lines:
+            with suppress(ValueError, KeyError, TypeError):
+                fact = fact_of(line)
+                if isinstance(fact, SnapshotFact) and fact.fetched_at > newer_than:
+                    found.append(fact)
+                    self.note(fact)
+        return found
+
+    def write(self) -> None:
+        """Put on disk what has changed; a full disk costs the file, nothing else."""
+        with self._turn:
+            if not self._changed:
+                return
+            facts, self._changed = list(self._newest.values()), False
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(
+                "w", encoding="utf-8", dir=self._path.parent, prefix=self._path.name, delete=False
+            ) as file:
+                file.writelines(line_of(each) + "\n" for each in facts)
+            os.replace(file.name, self._path)  # noqa: PTH105 (both names are on hand)
+        except (OSError, ValueError, TypeError):
+            _LOG.warning("snapshots cannot be kept in %s", self._path, exc_info=True)
