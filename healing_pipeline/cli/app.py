@@ -117,6 +117,20 @@ def fetch(
 
 
 @app.command()
+def gateway(
+    config: Config = DEFAULT_CONFIG,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than loopback need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8888,
+) -> None:
+    """Serve the data path over HTTP: /v1/SOURCE/NAME, /proxy/SOURCE/..., /docs."""
+    from healing_pipeline.cli import gateway as command
+
+    raise typer.Exit(command.gateway(config, host=host, port=port))
+
+
+@app.command()
 def classify(
     index: Annotated[Path, typer.Argument(help="A file of recorded responses, a JSON line each.")],
 ) -> None:

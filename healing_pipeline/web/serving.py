@@ -1,0 +1,213 @@
+"""The gateway as a server: who may reach it, what a connection may do, how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from healing_pipeline.data_path import DataPath, open_data_path
+from healing_pipeline.errors import ConfigurationError, PortInUseError
+from healing_pipeline.installation import system_clock
+from healing_pipeline.providers.registry import provider_named
+from healing_pipeline.web.gateway import Gateway
+from healing_pipeline.web.pages import pages
+
+TOKEN_VARIABLE = "HEALING_GATEWAY_TOKEN"  # noqa: S105 (a variable's name)
+DEFAULT_PORT = 8888
+SHORTEST_TOKEN = 16
+
+# A request without its end is no reader: what llhttp takes has no bound of its own.
+MOST_HEAD_BYTES = 32 * 1024
+HEAD_WITHIN_S = 10.0
+IDLE_S = 60.0
+MOST_CONNECTIONS = 2_000
+STOP_WITHIN_S = 3
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with a bound on what comes before a request is complete.
+
+    It limits neither the bytes of a request's head nor the time it may take, and never ends a
+    connection on which nothing was asked yet.
+    """
+
+    _head_bytes = 0
+    _in_head = True
+    _limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a first request."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what belongs to no complete head."""
+        if self._in_head:
+            if self._head_bytes and self._limit is None:
+                self._wait_for_head()
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self.send_400_response("The head of the request is too long.")
+                return
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """A request is there."""
+        self._in_head, self._head_bytes = False, 0
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The next one may begin."""
+        self._in_head = True
+        super().on_message_complete()
+
+    def _wait_for_head(self) -> None:
+        self._limit = self.loop.call_later(HEAD_WITHIN_S, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+
+def token_for(host: str, environ: Mapping[str, str]) -> str | None:
+    """The token that readers have to bring to a gateway on `host`.
+
+    Raises
+    ------
+    ConfigurationError
+        If others than this machine could reach it without one, or if it is too short to be one.
+    """
+    token = environ.get(TOKEN_VARIABLE, "").strip()
+    if token and (len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable()):
+        raise ConfigurationError(
+            f"{TOKEN_VARIABLE} is no token: it needs {SHORTEST_TOKEN} or more ASCII characters.",
+            "Make one: `openssl rand -hex 24`.",
+        )
+    if not token and not is_loopback(host):
+        raise ConfigurationError(
+            f"On {host} others than this machine reach the gateway, and it asks for no token.",
+            f"Set {TOKEN_VARIABLE} (`openssl rand -hex 24` makes one), or use --host 127.0.0.1.",
+        )
+    return token or None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def gateway_on(path: DataPath, token: str | None) -> Gateway:
+    """The application on an open data path."""
+    catalog = path.catalog
+
+    def health() -> Mapping[str, Any]:
+        return {
+            "ready": True,
+            "endpoints": len(catalog.endpoints),
+            "postgresql": "connected" if path.memory.is_connected else "away",
+            "facts_waiting_on_disk": path.recorder.counters.spooled > path.recorder.counters.stored,
+        }
+
+    return Gateway(
+        catalog=catalog,
+        providers={
+            source.provider: provider_named(source.provider) for source in catalog.sources.values()
+        },
+        engine=path.engine,
+        clock=system_clock(),
+        pages=pages(catalog, health),
+        token=token,
+    )
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises
+    ------
+    PortInUseError
+        If somebody else does.
+    ConfigurationError
+        If the machine has no such address.
+    """
+    with ExitStack() as until_bound:
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            listening = until_bound.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            listening.listen(512)
+        except (OSError, OverflowError) as error:
+            if getattr(error, "errno", None) == errno.EADDRINUSE:
+                cure = f"Choose another: --port {port + 1} (with `healing up`: --gateway-port)."
+                raise PortInUseError(port, "the gateway", cure) from None
+            raise ConfigurationError(
+                f"The gateway cannot listen on {host}:{port} ({error}).",
+                "Give --host an address of this machine and --port a number from 1024 to 65535.",
+            ) from None
+        until_bound.pop_all()
+        return listening
+
+
+async def serve(
+    config: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are answered first.
+
+    Parameters
+    ----------
+    ready : callable
+        Is told the gateway's address once it answers.
+
+    Raises
+    ------
+    HealingPipelineError
+        If the configuration, the address or the token cannot be used.
+    """
+    token = token_for(host, environ)
+    with bound(host, port) as listening:
+        async with open_data_path(config, environ) as path:
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    gateway_on(path, token),
+                    http=BoundedProtocol,
+                    ws="none",
+                    lifespan="off",
+                    access_log=False,
+                    log_level="warning",
+                    server_header=False,
+                    timeout_keep_alive=int(IDLE_S),
+                    timeout_graceful_shutdown=STOP_WITHIN_S,
+                    limit_concurrency=MOST_CONNECTIONS,
+                )
+            )
+            shown = f"[{host}]" if ":" in host else host
+            ready(f"http://{shown}:{listening.getsockname()[1]}")
+            await server.serve(sockets=[listening])
