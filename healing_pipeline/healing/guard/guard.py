@@ -10,7 +10,6 @@ reason in words. For one event loop; not thread-safe.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -81,7 +80,7 @@ class Guard:
     def ways(self, source_name: str, now: float, wall_now: datetime) -> tuple[Way, ...]:
         """Every way of a source as a reader finds it now, in order of preference."""
         return tuple(
-            path.way if (met := _closed(path, now, wall_now)) is None else _shut(path, met)
+            path.way if (met := path.closed(now, wall_now)) is None else _shut(path, met)
             for path in self._source(source_name).in_order
         )
 
@@ -95,15 +94,15 @@ class Guard:
         """
         paths = self._source(source_name).in_order
         for path in paths:
-            if _closed(path, now, wall_now) is None:
+            if path.closed(now, wall_now) is None:
                 return path.way
-        first = min(paths, key=lambda path: _opens_at(path, now, wall_now))
+        first = min(paths, key=lambda path: path.opens_at(now, wall_now))
         return _shut(first, self.met(source_name, first.way, now, wall_now))
 
     def met(self, source_name: str, way: Way, now: float, wall_now: datetime) -> Verdict:
         """What is known to be wrong with a way; ok for one that is open."""
         path = self._source(source_name).path_of(way)
-        return _closed(path, now, wall_now) or Verdict(FailureClass.OK, "open")
+        return path.closed(now, wall_now) or Verdict(FailureClass.OK, "open")
 
     def admit(
         self,
@@ -144,16 +143,16 @@ class Guard:
         bucket, ledger = path.bucket, path.ledger
         if ledger is not None:
             reason = ledger.refusal(wall_now, is_probe=is_probe)
-            if reason is None and ledger.marked(wall_now) is not None:
-                reason = _refusal_of_marked(path, now, wall_now, last=last)
+            if reason is None:
+                reason = path.refusal_of_marked(now, wall_now, last=last)
             if reason is not None:
-                return f"{source_name}: key {_key_name(path.way)}: {reason}"
-        if not last and (broken := _broken(path, now)) is not None:
+                return f"{source_name}: {path.key_words}: {reason}"
+        if not last and (broken := path.broken(now)) is not None:
             return f"{source_name}: {broken.evidence}"
         if bucket is not None and not (last and not is_probe):
             reason = bucket.refusal(now, is_probe=is_probe)
             if reason is not None:
-                return f"{source_name}: key {_key_name(path.way)}: {reason}"
+                return f"{source_name}: {path.key_words}: {reason}"
         if healing and (reason := source.budget.refusal()) is not None:
             return f"{source_name}: {reason}"
         if ledger is not None:
@@ -276,56 +275,5 @@ def _asked_s(headers: Mapping[str, str], wall_now: datetime) -> float:
     return retry_after_s(headers, wall_now, RETRY_AFTER_CAP_S) or 0.0
 
 
-def _key_name(way: Way) -> str:
-    return "none" if way.key is None else way.key.name
-
-
 def _shut(path: Path, met: Verdict) -> Way:
     return replace(path.way, is_open=False, why_closed=met.evidence)
-
-
-def _broken(path: Path, now: float) -> Verdict | None:
-    """What host or key are ejected for; None when both let a call through."""
-    if (reason := path.host.refusal(now)) is not None:
-        return Verdict(path.host.cause, reason)
-    if path.key is not None and (reason := path.key.refusal(now)) is not None:
-        return Verdict(path.key.cause, reason)
-    return None
-
-
-def _refusal_of_marked(path: Path, now: float, wall_now: datetime, *, last: bool) -> str | None:
-    """Why a key whose quota the provider calls exhausted is not asked; the last is, now and then.
-
-    The provider may have been wrong, or misread: who asks at the breaker's pace finds out.
-    """
-    assert path.ledger is not None, "only a ledger is marked"
-    breaker = path.host if path.key is None else path.key
-    return None if last and breaker.refusal(now) is None else path.ledger.marked(wall_now)
-
-
-def _closed(path: Path, now: float, wall_now: datetime) -> Verdict | None:
-    """Why a reader's call would not be let through; None when it would."""
-    if (met := _broken(path, now)) is not None:
-        return met
-    if path.bucket is not None and (reason := path.bucket.refusal(now, is_probe=False)) is not None:
-        return Verdict(FailureClass.RATE_LIMIT, f"key {_key_name(path.way)}: {reason}")
-    if path.ledger is None:
-        return None
-    reason = path.ledger.refusal(wall_now, is_probe=False) or path.ledger.marked(wall_now)
-    if reason is None:
-        return None
-    return Verdict(FailureClass.QUOTA_EXHAUSTED, f"key {_key_name(path.way)}: {reason}")
-
-
-def _opens_at(path: Path, now: float, wall_now: datetime) -> tuple[bool, bool, float]:
-    """Order of ways that are all closed: one with quota left first, then by when it opens."""
-    at = max(now, path.host.until or -math.inf)
-    if path.key is not None:
-        at = max(at, path.key.until or -math.inf)
-    if path.bucket is not None:
-        at = max(at, path.bucket.back_at())
-    spent = marked = False
-    if path.ledger is not None:
-        spent = path.ledger.refusal(wall_now, is_probe=False) is not None
-        marked = path.ledger.marked(wall_now) is not None
-    return spent, marked, at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from healing_pipeline.catalog.values import Source
 from healing_pipeline.errors import ConfigurationError
@@ -12,6 +13,8 @@ from healing_pipeline.healing.guard.bucket import Bucket
 from healing_pipeline.healing.guard.budget import RetryBudget
 from healing_pipeline.healing.guard.ledger import Ledger
 from healing_pipeline.healing.strategy import Way
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.response import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,54 @@ class Path:
     key: Breaker | None
     bucket: Bucket | None
     ledger: Ledger | None
+
+    @property
+    def key_words(self) -> str:
+        """The key, in words."""
+        return "calls without key" if self.way.key is None else f"key {self.way.key.name}"
+
+    def broken(self, now: float) -> Verdict | None:
+        """What host or key are ejected for; None when both let a call through."""
+        if (reason := self.host.refusal(now)) is not None:
+            return Verdict(self.host.cause, reason)
+        if self.key is not None and (reason := self.key.refusal(now)) is not None:
+            return Verdict(self.key.cause, reason)
+        return None
+
+    def closed(self, now: float, wall_now: datetime) -> Verdict | None:
+        """Why a reader's call would not be let through; None when it would."""
+        if (met := self.broken(now)) is not None:
+            return met
+        if self.bucket is not None:
+            reason = self.bucket.refusal(now, is_probe=False)
+            if reason is not None:
+                return Verdict(FailureClass.RATE_LIMIT, f"{self.key_words}: {reason}")
+        if self.ledger is not None:
+            reason = self.ledger.refusal(wall_now, is_probe=False) or self.ledger.marked(wall_now)
+            if reason is not None:
+                return Verdict(FailureClass.QUOTA_EXHAUSTED, f"{self.key_words}: {reason}")
+        return None
+
+    def refusal_of_marked(self, now: float, wall_now: datetime, *, last: bool) -> str | None:
+        """Why a key whose quota the provider calls exhausted is not asked; the last is, at times.
+
+        The provider may have been wrong, or misread: who asks at the breaker's pace finds out.
+        """
+        marked = None if self.ledger is None else self.ledger.marked(wall_now)
+        breaker = self.host if self.key is None else self.key
+        return None if last and breaker.refusal(now) is None else marked
+
+    def opens_at(self, now: float, wall_now: datetime) -> tuple[bool, bool, float]:
+        """Order of ways that are all closed: one with quota left first, then by when it opens."""
+        at = max(now, self.host.until or now)
+        if self.key is not None:
+            at = max(at, self.key.until or now)
+        if self.bucket is not None:
+            at = max(at, self.bucket.back_at())
+        if self.ledger is None:
+            return False, False, at
+        spent = self.ledger.refusal(wall_now, is_probe=False) is not None
+        return spent, self.ledger.marked(wall_now) is not None, at
 
 
 class GuardedSource:
