@@ -180,9 +180,7 @@ class Attempting:
             ),
         )
         now = self.parts.clock.monotonic()
-        if snapshots.take_turn_to_tell(
-            question.endpoint.id, question.key, now, SNAPSHOT_EVERY_S
-        ):
+        if snapshots.take_turn_to_tell(question.endpoint.id, question.key, now, SNAPSHOT_EVERY_S):
             self.parts.record(snapshot_fact(question, healed))
 
     async def _seen(self, *, last: bool) -> Observation:

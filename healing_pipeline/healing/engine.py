@@ -164,9 +164,9 @@ class HealingEngine:
         if origin is not Origin.READER or not follow_route:
             return await self._answer(question, allowed_s, follow_route=follow_route)
         flight = (endpoint_id, question.key, question.accepts, allowed_s)
-        joined = self._flights.join(flight, question.began)
-        if joined is not None:
-            # Whoever leads began earlier under the same deadline, so this ends in time.
+        while (joined := self._flights.join(flight, self._clock.monotonic())) is not None:
+            # Whoever leads began earlier under the same deadline, so this ends in time. When they
+            # gave up, one of those who waited leads next.
             shared = await joined.result()
             if shared is not None:
                 return self._shared(question, shared)
@@ -224,7 +224,7 @@ class HealingEngine:
                 return routed
         way = attempting.way
         if not way.is_open and question.origin is Origin.READER:
-            met = self._parts.why_closed(question.source.name, way)
+            met = self.guard.met(question.source.name, way, question.began, self._clock.now())
         else:
             name, known = self._name_of(question.source, way)
             # A heal run has to know how the primary is, whatever a breaker thinks of it.
@@ -289,13 +289,11 @@ class HealingEngine:
         if way.host is source.hosts[0] and (not source.keys or way.key is source.keys[0]):
             return PLAIN, None
         name = BY_OTHER_HOST if way.host != source.hosts[0] else BY_OTHER_KEY
-        clock = self._clock
-        primary = self.guard.ways(source.name, clock.monotonic(), clock.now())[0]
-        return name, self._parts.why_closed(source.name, primary)
+        now, wall_now = self._clock.monotonic(), self._clock.now()
+        primary = self.guard.ways(source.name, now, wall_now)[0]
+        return name, self.guard.met(source.name, primary, now, wall_now)
 
-    def _shared(
-        self, question: Question, end: Answer | HealingFailed
-    ) -> Answer | HealingFailed:
+    def _shared(self, question: Question, end: Answer | HealingFailed) -> Answer | HealingFailed:
         """The end of somebody else's request, as this reader's own."""
         seconds = self._clock.monotonic() - question.began
         if isinstance(end, Answer):
@@ -393,7 +391,7 @@ def _require_same_subject(
 def _keyless(
     catalog: Catalog, providers: Mapping[str, Provider], clock: Clock
 ) -> set[tuple[str, str]]:
-    """Hosts that are sent no key although their source has some, as their provider's requests say."""
+    """Hosts that are sent no key although their source has some: their provider says so."""
     found = set()
     for endpoint in catalog.endpoints.values():
         source = catalog.sources[endpoint.source]

@@ -12,19 +12,13 @@ from healing_pipeline.healing.batches import Batches
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.guard.guard import Guard
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
-from healing_pipeline.healing.strategy import Alternate, Way
-from healing_pipeline.healing.validation import judge
-from healing_pipeline.probing.failure_class import FailureClass
-from healing_pipeline.probing.response import Response, Verdict
+from healing_pipeline.healing.strategy import Alternate
+from healing_pipeline.healing.validation import Scrutiny
+from healing_pipeline.probing.response import Response
 from healing_pipeline.providers.provider import Provider, UpstreamRequest
 
 Send = Callable[[UpstreamRequest, float], Awaitable[Response]]
 """Sends one request within so many seconds; returns a `Response` whatever happens."""
-
-
-class Scrutiny:
-    def examine(self, key, reading, endpoint, last, now):
-        return judge(reading, endpoint, last, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +54,6 @@ class Parts:
         A number in [0, 1).
     sessions : dict
         Session tokens by (source, host name).
-    failed : dict
-        What the last call by a way failed with, by (source, host name, key name).
     """
 
     catalog: Catalog
@@ -77,7 +69,6 @@ class Parts:
     scrutiny: Scrutiny = field(default_factory=Scrutiny)
     batches: Batches = field(default_factory=Batches)
     sessions: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
-    failed: dict[tuple[str, str, str | None], FailureClass] = field(default_factory=dict)
 
     def source_of(self, endpoint: Endpoint) -> Source:
         """The source of an endpoint of the catalog."""
@@ -86,12 +77,6 @@ class Parts:
     def provider_of(self, endpoint: Endpoint) -> Provider:
         """Whoever speaks for an endpoint of the catalog."""
         return self.providers[self.catalog.sources[endpoint.source].provider]
-
-    def why_closed(self, source_name: str, way: Way) -> Verdict:
-        """What a way that is closed fails with; our own limits count as the rate limit they are."""
-        key_name = None if way.key is None else way.key.name
-        known = self.failed.get((source_name, way.host.name, key_name), FailureClass.RATE_LIMIT)
-        return Verdict(known, way.why_closed or f"{way.host.name} failed a moment ago")
 
     def alternates_of(self, endpoint: Endpoint) -> tuple[Alternate, ...]:
         """The endpoints that carry the same data, each with the best way to it now.

@@ -15,6 +15,7 @@ from healing_pipeline.catalog.values import Endpoint, Host
 from healing_pipeline.healing.account import Question
 from healing_pipeline.healing.parts import Clock, Parts, Send
 from healing_pipeline.healing.strategy import Alternate, Observation, Situation
+from healing_pipeline.healing.validation import judge
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Reading
 from healing_pipeline.probing.response import Response, Verdict
@@ -149,9 +150,6 @@ class Asking:
             headers = response.headers
             seen = self._judged(request, response, endpoint, provider, own=own)
             self.latest = seen
-            if seen.reading is None:
-                about = (request.source, request.host_name, request.key_name)
-                parts.failed[about] = seen.verdict.failure_class
             return seen
         finally:
             # Without a verdict the call was given up by us (a race that another won, a reader who
@@ -191,13 +189,19 @@ class Asking:
         mine = endpoint is question.endpoint
         key = (endpoint.id, question.key if mine else "")
         snapshot = parts.snapshots.get(*key)
-        last = None if snapshot is None else snapshot.reading
-        if mine and not own and (last is None or not _are_alike(reading, last)):
+        if mine and not own and (snapshot is None or not _are_alike(reading, snapshot.reading)):
             # Another instrument or other bars: an account of its own, and no claim on how old the
             # newest number may be.
             key = (endpoint.id, f"{question.key}|{reading.instrument}|{reading.interval}")
-            endpoint, last = replace(endpoint, max_age_s=None), None
-        return parts.scrutiny.examine(key, reading, endpoint, last, parts.clock.now())
+            endpoint, snapshot = replace(endpoint, max_age_s=None), None
+        now = parts.clock.now()
+        last = None if snapshot is None else snapshot.reading
+        objection = judge(reading, endpoint, last, now) or parts.scrutiny.examine(
+            key, reading, endpoint, snapshot, now
+        )
+        if objection is None and not mine:
+            parts.scrutiny.corroborate((question.endpoint.id, question.key), reading, now)
+        return objection
 
     def _refused(self, request: UpstreamRequest, why: str) -> Observation:
         known = FailureClass.RATE_LIMIT if self.met is None else self.met.failure_class

@@ -44,7 +44,9 @@ def healed(said=None, fidelity=Fidelity.EXACT, age_s=1.0):
 
 
 def checks(answer, *, again=None, last=None, accepts=DEFAULT_ACCEPTS):
-    found = verify(answer, read_again=[again or answer.reading], last=last, accepts=accepts, now=NOW)
+    found = verify(
+        answer, read_again=[again or answer.reading], last=last, accepts=accepts, now=NOW
+    )
     assert all(each.evidence for each in found)
     return [each.passed for each in found]
 

@@ -141,7 +141,7 @@ class World:
     reducible: bool = True
     hosts: tuple[str, ...] = ("one",)
     keys: tuple[str, ...] = ("primary",)
-    quota: Quota = Quota()
+    quota: Quota = field(default_factory=Quota)
     alternate: bool = False
     time: Time = field(default_factory=Time)
     facts: list[Fact] = field(default_factory=list)
