@@ -32,6 +32,7 @@ from healing_pipeline.healing.strategy import (
     Way,
 )
 from healing_pipeline.healing.upstream import Asking
+from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 from healing_pipeline.providers.provider import Provider
 
@@ -223,9 +224,10 @@ class HealingEngine:
             if routed is not None:
                 return routed
         way = attempting.way
+        met = Verdict(FailureClass.OK, "")
         if not way.is_open and question.origin is Origin.READER:
-            met = self.guard.met(question.source.name, way, question.began, self._clock.now())
-        else:
+            met = self.guard.met(question.source.name, way, question.began, question.began_at)
+        if met.is_ok:
             name, known = self._name_of(question.source, way)
             # A heal run has to know how the primary is, whatever a breaker thinks of it.
             first = await attempting.plain(name=name, last=question.origin is not Origin.READER)
@@ -291,7 +293,8 @@ class HealingEngine:
         name = BY_OTHER_HOST if way.host != source.hosts[0] else BY_OTHER_KEY
         now, wall_now = self._clock.monotonic(), self._clock.now()
         primary = self.guard.ways(source.name, now, wall_now)[0]
-        return name, self.guard.met(source.name, primary, now, wall_now)
+        met = self.guard.met(source.name, primary, now, wall_now)
+        return name, None if met.is_ok else met
 
     def _shared(self, question: Question, end: Answer | HealingFailed) -> Answer | HealingFailed:
         """The end of somebody else's request, as this reader's own."""
