@@ -36,7 +36,9 @@ def rows_of(points: Iterable[Point]) -> dict[datetime, dict[str, float]]:
 
 def to_the_second(points: Iterable[Point]) -> tuple[Point, ...]:
     """The points with the fraction of their seconds cut off, for forms that write none."""
-    return tuple(Point(each.at.replace(microsecond=0), each.field, each.value) for each in points)
+    # Sorted anew: what was a moment apart is now in the order of the fields.
+    cut = (Point(each.at.replace(microsecond=0), each.field, each.value) for each in points)
+    return tuple(sorted(cut))
 
 
 def compact(value: object) -> bytes:

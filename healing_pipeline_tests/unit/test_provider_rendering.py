@@ -250,6 +250,14 @@ def test_rendered_quotes_read_as_the_same_prices_to_the_second(found):
     assert back == replace(reading, points=expected, as_of=expected[-1].at)
 
 
+def test_two_quotes_of_one_second_come_in_the_order_of_their_names():
+    """Cutting off their fractions once left them in an order that no reading has."""
+    later = NOW.replace(microsecond=1)
+    points = Point(NOW.replace(microsecond=0), "MSFT.price", 2.0), Point(later, "AAPL.price", 1.0)
+    found = quote("AAPL", "MSFT").read_back(Reading("AAPL,MSFT", "now", points, later))
+    assert [each.field for each in found.points] == ["AAPL.price", "MSFT.price"]
+
+
 @given(at=moments, price=prices)
 def test_a_global_quote_is_dated_by_its_day_and_never_newer(at, price):
     reading = Reading("IBM", "now", (Point(at, "price", price),), at)
@@ -482,5 +490,9 @@ def test_any_reading_at_all_is_said_right_or_not_at_all(instrument, interval, po
         return
     found = asked.read_back(reading)
     assert (found.instrument, found.interval) == (instrument, interval)
-    said = {(each.field, each.value) for each in reading.points}
-    assert {(each.field, each.value) for each in found.points} <= said
+    assert numbers_of(found) <= numbers_of(reading)
+
+
+def numbers_of(reading: Reading) -> set[tuple[str, float]]:
+    """Fields and values; a symbol's price is its price beside other symbols and alone."""
+    return {(each.field.removeprefix("AAPL."), each.value) for each in reading.points}

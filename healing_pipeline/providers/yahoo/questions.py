@@ -133,10 +133,11 @@ def part(reading: Reading, path: str, params: Mapping[str, str]) -> Reading | No
     wanted = set(symbols_of(params))
     if not QUOTE_PATH.fullmatch(path) or reading.interval != "now" or not wanted:
         return None
+    quoted = wanted & set(reading.instrument.split(","))
     found: list[tuple[str, Point]] = []
     for point in reading.points:
         symbol = reading.instrument if point.field == "price" else point.field[: -len(".price")]
-        if symbol in wanted and point.field in ("price", f"{symbol}.price"):
+        if symbol in quoted and point.field in ("price", f"{symbol}.price"):
             field = f"{symbol}.price" if len(wanted) > 1 else "price"
             found.append((symbol, Point(point.at, field, point.value)))
     if not found:
