@@ -68,6 +68,7 @@ def check(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
 def up(
     config: Config = DEFAULT_CONFIG,
     port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
+    gateway_port: Annotated[int, typer.Option(help="Port of the gateway.")] = 8888,
     scenario: Annotated[
         str, typer.Option(help="Faults of the simulated upstreams, repeated: a name or a file.")
     ] = "demo",
@@ -76,7 +77,9 @@ def up(
     """Start everything and tell what happens; Ctrl-C stops it."""
     from healing_pipeline.cli import up as command
 
-    raise typer.Exit(command.up(config, port=port, scenario=scenario, seed=seed))
+    raise typer.Exit(
+        command.up(config, port=port, gateway_port=gateway_port, scenario=scenario, seed=seed)
+    )
 
 
 @app.command()

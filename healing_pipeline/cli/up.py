@@ -27,13 +27,14 @@ class _Stop(Exception):  # noqa: N818 (a request, not an error)
     """Somebody asked us to stop."""
 
 
-def up(config: Path, *, port: int, scenario: str, seed: int) -> int:
+def up(config: Path, *, port: int, gateway_port: int, scenario: str, seed: int) -> int:
     """Start, tell, wait, stop; 0 when stopped by Ctrl-C or SIGTERM."""
     plan = Plan(
         config=config,
         root=Path.cwd(),
         state_dir=state_dir(os.environ),
         port=port,
+        gateway_port=gateway_port,
         scenario=scenario,
         seed=seed,
     )
@@ -65,7 +66,10 @@ def _tell(text: str) -> None:
 
 def _welcome(running: Stack) -> None:
     catalog = running.catalog
+    first = next(iter(catalog.endpoints))
     _tell(f"Dagster:             {running.plan.page}")
+    _tell(f"Gateway:             {running.plan.gateway}/docs")
+    _tell(f"                     curl -i {running.plan.gateway}/v1/{first}")
     if catalog.upstreams is Upstreams.SIMULATED:
         _tell(
             f"Simulated upstreams: scenario '{running.plan.scenario}' repeats, "

@@ -59,6 +59,7 @@ class Plan:
     root: Path
     state_dir: Path
     port: int
+    gateway_port: int
     scenario: str
     seed: int
 
@@ -66,6 +67,11 @@ class Plan:
     def page(self) -> str:
         """Dagster's web page."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def gateway(self) -> str:
+        """Where readers of any language ask."""
+        return f"http://127.0.0.1:{self.gateway_port}"
 
 
 class AlreadyRunningError(HealingPipelineError):
@@ -132,6 +138,9 @@ def _checked(plan: Plan) -> Catalog:
             )
     catalog = load_catalog(plan.config, os.environ)
     require_free(plan.port, "Dagster's web page", "Choose another: healing up --port 3001.")
+    require_free(
+        plan.gateway_port, "the gateway", "Choose another: healing up --gateway-port 8889."
+    )
     if catalog.upstreams is Upstreams.SIMULATED:
         load_scenario(plan.scenario)
         base = load_settings(plan.config, environ=os.environ).simulator_port
@@ -228,6 +237,15 @@ def _start_processes(
         env,
         plan.root,
     )  # fmt: skip
+    tell("Gateway ...")
+    group.start(
+        "gateway",
+        [sys.executable, "-m", "healing_pipeline", "gateway", f"--config={plan.config}",
+         f"--port={plan.gateway_port}"],
+        env,
+        plan.root,
+    )  # fmt: skip
+    _until(lambda: is_open(plan.gateway_port), group, until, "the gateway")
     _until(lambda: is_open(plan.port), group, until, "Dagster's web page")
     if catalog.upstreams is Upstreams.SIMULATED:
         # Only now may anything fail: a fault that nobody watches is no demonstration.

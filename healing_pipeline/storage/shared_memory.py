@@ -208,13 +208,15 @@ class SharedMemory:
             self._looked.set()
             look_at = monotonic() + SNAPSHOTS_EVERY_S
             while not self._stopped.is_set():
-                if any(True for _ in listener.notices(LISTEN_S)):
-                    with database.connection() as connection:
+                told = any(True for _ in listener.notices(LISTEN_S))
+                if not told and monotonic() < look_at:
+                    continue
+                look_at = monotonic() + SNAPSHOTS_EVERY_S
+                with database.connection() as connection:
+                    # A route to cached data is worth nothing without the data.
+                    self._take_snapshots(connection)
+                    if told:
                         self._take(News(self._now(), tuple(active_routes(connection))))
-                if monotonic() >= look_at:
-                    look_at = monotonic() + SNAPSHOTS_EVERY_S
-                    with database.connection() as connection:
-                        self._take_snapshots(connection)
 
     def _take_snapshots(self, connection: Connection[Any]) -> None:
         since, self._seen_until = self._seen_until - CLOCK_SKEW, self._now()

@@ -39,7 +39,7 @@ RUNS = """
 
 @pytest.fixture
 def project(tmp_path):
-    """A project folder of its own, with ports of its own; (folder, web port)."""
+    """A project folder of its own, with ports of its own; (folder, web port, gateway port)."""
     base = _free_block()
     for name in ("dagster.yaml", "workspace.yaml"):
         (tmp_path / name).write_text((ROOT / name).read_text())
@@ -48,7 +48,7 @@ def project(tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "healing_config.yaml").write_text(text)
     (tmp_path / "burst.yaml").write_text(SCENARIO)
-    return tmp_path, base - 1
+    return tmp_path, base - 1, base - 2
 
 
 @pytest.mark.processes
@@ -56,7 +56,7 @@ def project(tmp_path):
 def test_a_failure_is_healed_through_dagster_and_the_stack_stops_without_a_trace(
     project, state_dir
 ):
-    folder, port = project
+    folder, port, gateway_port = project
     state = state_dir / "up"
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HEALING_")},
@@ -67,7 +67,10 @@ def test_a_failure_is_healed_through_dagster_and_the_stack_stops_without_a_trace
     began = time.monotonic()
     with log.open("wb") as output:
         up = subprocess.Popen(
-            [*command, "up", f"--port={port}", "--scenario=burst.yaml"],
+            [
+                *(*command, "up", f"--port={port}", f"--gateway-port={gateway_port}"),
+                "--scenario=burst.yaml",
+            ],
             cwd=folder,
             env=env,
             stdout=output,
@@ -87,6 +90,15 @@ def test_a_failure_is_healed_through_dagster_and_the_stack_stops_without_a_trace
         healed = [each for each in json.loads(report.stdout)["incidents"] if each["heals"]]
         assert {each["strategy"] for each in healed} == {"use_cached_data"}
         assert {each["fidelity"] for each in healed} == {"stale"}
+        gateway = f"http://127.0.0.1:{gateway_port}"
+        assert f"curl -i {gateway}/v1/" in log.read_text()
+        quote = f"{gateway}/v1/yahoo/quote-aapl"
+        _until(lambda: httpx.get(quote).status_code == 200, up, log, time.monotonic() + 10)
+        said = httpx.get(quote).headers
+        assert said["x-healing-fidelity"] == "stale"
+        assert said["x-healing-strategy"] == "use_cached_data"
+        assert int(said["age"]) > 0
+        assert httpx.get(f"{gateway}/readyz").json()["postgresql"] == "connected"
         second = subprocess.run(
             [*command, "up"], cwd=folder, env=env, capture_output=True, text=True, check=False
         )
@@ -94,7 +106,7 @@ def test_a_failure_is_healed_through_dagster_and_the_stack_stops_without_a_trace
         assert "runs already" in second.stderr
         assert len(second.stderr.strip().splitlines()) == 1
         started = _family(up.pid)
-        assert len(started) >= 6
+        assert len(started) >= 7
     finally:
         asked = time.monotonic()
         up.send_signal(signal.SIGTERM)
@@ -107,19 +119,25 @@ def test_a_failure_is_healed_through_dagster_and_the_stack_stops_without_a_trace
     ]
     assert living == []
     assert not is_open(port)
+    assert not is_open(gateway_port)
     assert not (state / "code.sock").exists()
     assert (state / "up.lock").read_text() == ""
 
 
 @pytest.mark.processes
-def test_a_port_in_use_is_one_line_that_names_the_cure(project, state_dir):
+@pytest.mark.parametrize("option", ["--port", "--gateway-port"])
+def test_a_port_in_use_is_one_line_that_names_the_cure(project, state_dir, option):
     import socket
 
-    folder, port = project
+    folder, port, gateway_port = project
     env = {**os.environ, "HEALING_STATE_DIR": str(state_dir / "up")}
-    with socket.create_server(("127.0.0.1", port)):
+    taken = {"--port": port, "--gateway-port": gateway_port}[option]
+    with socket.create_server(("127.0.0.1", taken)):
         up = subprocess.run(
-            [sys.executable, "-m", "healing_pipeline", "up", f"--port={port}"],
+            [
+                *(sys.executable, "-m", "healing_pipeline", "up"),
+                *(f"--port={port}", f"--gateway-port={gateway_port}"),
+            ],
             cwd=folder,
             env=env,
             capture_output=True,
@@ -128,8 +146,8 @@ def test_a_port_in_use_is_one_line_that_names_the_cure(project, state_dir):
         )
     assert up.returncode == 1
     (line,) = up.stderr.strip().splitlines()
-    assert f"Port {port}" in line
-    assert "--port" in line
+    assert f"Port {taken}" in line
+    assert option in line
 
 
 def _until(condition, up, log, deadline):
