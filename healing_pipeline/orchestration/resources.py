@@ -1,4 +1,4 @@
-"""The resource that every sensor, op and asset shares: this process's open session."""
+"""The resources: this process's open session, and a client for whoever only reads."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 
 import dagster as dg
 
+from healing_pipeline.client import HealingClient
 from healing_pipeline.session import Session, open_session
 
 _opened: dict[str, Session] = {}
+_clients: dict[str, HealingClient] = {}
 _open_parts = ExitStack()
 _opening = threading.Lock()
 
@@ -49,10 +51,56 @@ class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return _opened[self.config_path]
 
 
+class HealingClientResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """A `HealingClient` for assets and ops of your own; opened once per process, on first use.
+
+    It needs neither sensors nor jobs of ours, and PostgreSQL may be away.
+
+    Attributes
+    ----------
+    config_path : str
+        The configuration file.
+
+    Examples
+    --------
+    ::
+
+        @dg.asset
+        def closing_prices(healing: HealingClientResource) -> dict[str, float]:
+            answer = healing.client().fetch("yahoo/chart-aapl-1d", accepts={"exact", "stale"})
+            if isinstance(answer, HealingFailed):
+                raise dg.Failure(answer.verdict.evidence)
+            return {p.at.isoformat(): p.value for p in answer.reading.points if p.field == "close"}
+
+        dg.Definitions(
+            assets=[closing_prices],
+            resources={"healing": HealingClientResource(config_path="config/healing_config.yaml")},
+        )
+    """
+
+    config_path: str
+
+    def client(self) -> HealingClient:
+        """Open the process's client, or give the one that is open.
+
+        Raises
+        ------
+        ConfigurationError
+            If the configuration cannot be used.
+        """
+        with _opening:
+            if self.config_path not in _clients:
+                client = HealingClient.open(self.config_path, os.environ)
+                _open_parts.callback(client.close)
+                _clients[self.config_path] = client
+            return _clients[self.config_path]
+
+
 def close_sessions() -> None:
-    """Close every session of this process, the last opened first; the next use opens a new one."""
+    """Close what this process opened, the last first; the next use opens it anew."""
     with _opening:
         _opened.clear()
+        _clients.clear()
         _open_parts.close()
 
 
