@@ -6,9 +6,10 @@ import asyncio
 import errno
 import ipaddress
 import os
+import signal
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,25 @@ def bound(host: str, port: int) -> socket.socket:
         return listening
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, which ends by itself when asked to.
+
+    uvicorn's own sends itself the signal again once it has stopped serving, and the process would
+    end before its facts are on disk.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(each, self.handle_exit, each, None)
+        try:
+            yield
+        finally:
+            for each in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(each)
+
+
 async def serve(
     config: Path,
     environ: Mapping[str, str] = os.environ,
@@ -194,7 +214,7 @@ async def serve(
     token = token_for(host, environ)
     with bound(host, port) as listening:
         async with open_data_path(config, environ) as path:
-            server = uvicorn.Server(
+            server = _Server(
                 uvicorn.Config(
                     gateway_on(path, token),
                     http=BoundedProtocol,
