@@ -35,6 +35,8 @@ allow_private_hosts: false
 #                variable and never in this file. The first key is needed, spares are used if set.
 #   quota        calls one key may make: per_minute, per_day, per_month; left out is unmetered
 #   probe_share  the part of the quota that probes may spend, 0 to 1 (0.2); readers have the rest
+#   calendar     when its markets are open: always, XNYS (New York stock exchanges), fx (Sunday to
+#                Friday, 17:00 New York) or us_business (days of the Federal Reserve)
 sources:
   yahoo:
     provider: yahoo
@@ -44,6 +46,7 @@ sources:
     # Yahoo publishes no limit, and blocks for hours who asks too fast: this one is a courtesy.
     quota: {per_minute: 60}
     probe_share: 0.5
+    calendar: XNYS
 
   fred:
     provider: fred
@@ -65,6 +68,7 @@ sources:
       spare: {env: POLYGON_API_KEY_SPARE}
     quota: {per_minute: 5}
     probe_share: 0.2
+    calendar: XNYS
 
   alpha_vantage:
     provider: alpha_vantage
@@ -75,6 +79,7 @@ sources:
       spare: {env: ALPHA_VANTAGE_API_KEY_SPARE}
     quota: {per_minute: 5, per_day: 25}
     probe_share: 0.2
+    calendar: XNYS
 
   exchange_rate:
     provider: exchange_rate
@@ -86,6 +91,7 @@ sources:
       spare: {env: EXCHANGE_RATE_API_KEY_SPARE}
     quota: {per_month: 1500}
     probe_share: 0.2
+    calendar: always
 
 # An endpoint is one question that is asked again and again. Its id is source/name.
 #   path         the path at the provider, without key and query
@@ -93,7 +99,9 @@ sources:
 #   interval_s   seconds between probes, 30 to 600 (60); fewer where probe_share is used up
 #   deadline_s   seconds a reader waits at most, all attempts together, 0.1 to 30 (3)
 #   accepts      answers a reader takes: exact, stale, coarser, proxy ([exact, stale, coarser])
-#   max_age_s    older data than this is stale; when left out, the provider's calendar decides
+#   max_age_s    older data than this is stale, counted while the market is open; left out: no limit
+#   calendar     instead of the source's; a daily series has to have a row for each of its days.
+#                `none` expects nothing: for a window that ended long ago
 #   alternates   where else the data may come from:
 #                  series     another series of the same source, a proxy (FRED)
 #                  etf        the sector's ETF, a proxy (Yahoo)

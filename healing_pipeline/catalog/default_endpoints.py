@@ -35,6 +35,13 @@ SERIES_OF = {
     "MORTGAGE30US": None,
     "VIXCLS": None,
 }
+# Of the others' days nothing is expected: a month's number comes when it comes.
+CALENDAR_OF = {
+    "DGS10": "us_business",
+    "DGS2": "us_business",
+    "T10Y2Y": "us_business",
+    "VIXCLS": "XNYS",
+}
 POLYGON_DAILY = ("AAPL", "MSFT", "NVDA", "SPY", "XOM")
 INTRADAY = ("AAPL", "SPY")
 QUOTE_MAX_AGE_S = 900
@@ -97,7 +104,7 @@ def _yahoo_daily() -> Iterator[str]:
         yield _chart(f"{symbol.lower()}-1d", symbol, "1d", "3mo", **more)
     yield _chart("ibm-1d", "IBM", "1d", "6mo", interval_s=60)
     yield _chart("gspc-1d", "^GSPC", "1d", "3mo", interval_s=60)
-    yield _chart("eurusd-1d", "EURUSD=X", "1d", "6mo", interval_s=60)
+    yield _chart("eurusd-1d", "EURUSD=X", "1d", "6mo", interval_s=60, calendar="fx")
 
 
 def _chart(name: str, symbol: str, interval: str, span: str, **more: str | int) -> str:
@@ -130,6 +137,8 @@ def _yahoo_now() -> Iterator[str]:
 def _fred() -> Iterator[str]:
     for series, proxy in SERIES_OF.items():
         more: dict[str, str | int] = {"interval_s": 60 if series == "DGS10" else 120}
+        if series in CALENDAR_OF:
+            more["calendar"] = CALENDAR_OF[series]
         if proxy:
             more["accepts"] = WITH_PROXY
             more["alternates"] = f"{{series: {proxy}}}"
@@ -165,11 +174,13 @@ def _polygon() -> Iterator[str]:
 
 def _alpha_vantage() -> Iterator[str]:
     def query(name: str, function: str, alternates: str, **params: str) -> str:
+        more = {"calendar": "fx"} if function in {"FX_DAILY", pair} else {}
         return _line(
             f"alpha_vantage/{name}",
             "/query",
             {"function": function, **params},
             interval_s=600,
+            **more,
             alternates=f"{{endpoints: [{alternates}]}}",
         )
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from healing_pipeline.catalog.document import Node, Scalar
 from healing_pipeline.catalog.fields import Fields, as_table, as_text
+from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.names import source_of
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
 from healing_pipeline.catalog.secrecy import is_secret_param, looks_secret
@@ -20,8 +21,19 @@ DATE_MARK = re.compile(r"\{today(-[0-9]{1,5}d)?\}")
 KEYS_ELSEWHERE = "Remove it; the key comes from `keys` of the source, by environment variable."
 
 
-def read_endpoints(node: Node, sources: Collection[str], findings: Findings) -> dict[str, Endpoint]:
-    """The endpoints by id; one with an error may be missing or incomplete."""
+NO_CALENDAR = "none"
+
+
+def read_endpoints(
+    node: Node,
+    sources: Collection[str],
+    findings: Findings,
+    calendars: Mapping[str, Calendar | None] = MappingProxyType({}),
+) -> dict[str, Endpoint]:
+    """The endpoints by id; one with an error may be missing or incomplete.
+
+    `calendars` has the sources' own, which an endpoint may replace.
+    """
     table = as_table(node, "`endpoints`", node.line, findings)
     if table is None:
         return {}
@@ -50,12 +62,17 @@ def read_endpoints(node: Node, sources: Collection[str], findings: Findings) -> 
                 f"There is no source {shown(source)} for endpoint {shown(key.text)}.",
                 did_you_mean(source, sources) + cure,
             )
-        endpoints[key.text] = _endpoint(key, value, source, ids, findings)
+        endpoints[key.text] = _endpoint(key, value, source, ids, findings, calendars.get(source))
     return endpoints
 
 
 def _endpoint(
-    key: Scalar, node: Node, source: str, ids: Collection[str], findings: Findings
+    key: Scalar,
+    node: Node,
+    source: str,
+    ids: Collection[str],
+    findings: Findings,
+    calendar: Calendar | None,
 ) -> Endpoint:
     fields = Fields(
         node,
@@ -68,6 +85,7 @@ def _endpoint(
             "deadline_s",
             "accepts",
             "max_age_s",
+            "calendar",
             "alternates",
             "owner",
         ),
@@ -78,6 +96,9 @@ def _endpoint(
     alternates, owner = fields.node("alternates"), fields.text("owner")
     if path is not None:
         _judge_path(path, findings)
+    named = fields.choice("calendar", [*(each.value for each in Calendar), NO_CALENDAR])
+    if named is not None:
+        calendar = None if named == NO_CALENDAR else Calendar(named)
     endpoint = Endpoint(
         id=key.text,
         source=source,
@@ -89,6 +110,7 @@ def _endpoint(
         if alternates is None
         else _alternates(alternates, key, ids, findings),
         owner=None if owner is None else owner.text,
+        calendar=calendar,
     )
     interval_s = fields.number("interval_s", 30, 600)
     deadline_s = fields.number("deadline_s", 0.1, 30)

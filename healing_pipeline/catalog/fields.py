@@ -87,6 +87,18 @@ class Fields:
         read = [as_text(each, f"`{key}` of {self.what}", self._findings) for each in node.nodes]
         return tuple(each for each in read if each is not None)
 
+    def choice(self, key: str, names: Collection[str]) -> str | None:
+        """One of `names`."""
+        text = self.text(key)
+        if text is None or text.text in names:
+            return None if text is None else text.text
+        self._findings.error(
+            text.line,
+            f"`{key}` of {self.what} is {shown(text.text)}, which is not known.",
+            f"{did_you_mean(text.text, names)}Choose from {listed(names)}.",
+        )
+        return None
+
     def number(self, key: str, low: float, high: float) -> float | None:
         """A number from `low` to `high`."""
         return self._number(key, low, high, NUMBER, "a number")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from healing_pipeline.catalog.document import Table, parse
 from healing_pipeline.catalog.endpoints import read_endpoints
+from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.problems import Findings, Problem
 from healing_pipeline.catalog.reading import raise_first, read_text
 from healing_pipeline.catalog.settings import UPSTREAMS_VARIABLE, open_root, read_settings
 from healing_pipeline.catalog.sources import Surroundings, read_sources
-from healing_pipeline.catalog.values import Catalog, Upstreams
+from healing_pipeline.catalog.values import Catalog, Endpoint, Source, Upstreams
 from healing_pipeline.errors import ConfigurationError
 
 
@@ -57,7 +60,8 @@ def load(
     """Read the catalog at `path`; parameters are those of `check`.
 
     When `upstreams` is simulated, `simulated_hosts` and `simulated_keys` take the place of the
-    sources' own base URLs and secrets, so that nothing can reach a real provider.
+    sources' own base URLs and secrets, so that nothing can reach a real provider, and every
+    calendar becomes `always`.
 
     Raises
     ------
@@ -79,6 +83,13 @@ def load(
     return catalog
 
 
+Timed = TypeVar("Timed", Source, Endpoint)
+
+
+def _never_closing(timed: Timed) -> Timed:
+    return timed if timed.calendar is None else replace(timed, calendar=Calendar.ALWAYS)
+
+
 def _read(
     text: str, path: Path, surroundings: Surroundings
 ) -> tuple[Catalog | None, list[Problem]]:
@@ -93,6 +104,13 @@ def _read(
         by_name = read_sources(sources, settings, surroundings, findings)
     # an endpoint of a source that has mistakes of its own is not also an orphan
     named = {key.text for key, _ in sources.entries} if isinstance(sources, Table) else set()
-    by_id = {} if endpoints is None else read_endpoints(endpoints, named, findings)
+    calendars = {name: source.calendar for name, source in by_name.items()}
+    by_id = {}
+    if endpoints is not None:
+        by_id = read_endpoints(endpoints, named, findings, calendars)
+    if settings.upstreams is Upstreams.SIMULATED:
+        # The simulator's market never closes.
+        by_name = {name: _never_closing(source) for name, source in by_name.items()}
+        by_id = {each: _never_closing(endpoint) for each, endpoint in by_id.items()}
     catalog = Catalog(MappingProxyType(by_name), MappingProxyType(by_id), settings.upstreams)
     return catalog, findings.in_order()

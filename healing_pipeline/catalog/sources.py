@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from healing_pipeline.catalog.document import Node, Scalar
 from healing_pipeline.catalog.fields import Fields, as_table, as_text
 from healing_pipeline.catalog.keys import read_keys
+from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.names import is_name, is_source, name_cure
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
 from healing_pipeline.catalog.settings import Settings
@@ -67,7 +68,7 @@ def _source(
         what=f"source {shown(name.text)}",
         line=name.line,
         required=("hosts",),
-        optional=("provider", "keys", "quota", "probe_share"),
+        optional=("provider", "keys", "quota", "probe_share", "calendar"),
         findings=findings,
     )
     provider = fields.text("provider") or name
@@ -80,6 +81,7 @@ def _source(
             " install the package that has it.",
         )
     hosts, keys = fields.node("hosts"), fields.node("keys")
+    calendar = fields.choice("calendar", [each.value for each in Calendar])
     quota, probe_share = fields.node("quota"), fields.number("probe_share", 0, 1)
     return Source(
         name=name.text,
@@ -96,6 +98,7 @@ def _source(
             findings=findings,
         ),
         quota=Quota() if quota is None else _quota(quota, name, findings),
+        calendar=None if calendar is None else Calendar(calendar),
         **({} if probe_share is None else {"probe_share": probe_share}),
     )
 

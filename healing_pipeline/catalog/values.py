@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.healing.fidelity import DEFAULT_ACCEPTS, Fidelity
 
 
@@ -80,6 +81,8 @@ class Source:
         Per key.
     probe_share : float
         The part of the quota that probes may spend, 0 to 1.
+    calendar : Calendar or None
+        When its markets are open, for endpoints that say nothing else.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Source:
     keys: tuple[ApiKey, ...] = ()
     quota: Quota = Quota()
     probe_share: float = 0.2
+    calendar: Calendar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +135,13 @@ class Endpoint:
     accepts : frozenset of Fidelity
         Labels a reader of this endpoint takes.
     max_age_s : float or None
-        Older data than this (now - as_of) is stale; None where the provider's calendar decides.
+        Older data than this is stale, counted while the market is open; None for no limit.
     alternates : Alternates
     owner : str or None
         Who is told about it.
+    calendar : Calendar or None
+        When its market is open, and on which days its daily series has a row; None where no day
+        is expected and every hour counts.
     """
 
     id: str
@@ -147,6 +154,7 @@ class Endpoint:
     max_age_s: float | None = None
     alternates: Alternates = Alternates()
     owner: str | None = None
+    calendar: Calendar | None = None
 
 
 @dataclass(frozen=True, slots=True)

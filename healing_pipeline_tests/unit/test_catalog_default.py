@@ -9,6 +9,7 @@ import pytest
 
 from healing_pipeline.catalog.default import default_config_text, write_default
 from healing_pipeline.catalog.load import check, load
+from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Quota, Upstreams
 from healing_pipeline.errors import ConfigurationError
@@ -44,6 +45,23 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     path = tmp_path_factory.mktemp("default") / "healing_config.yaml"
     write_default(path)
     return load(path, environ=REAL, providers=HOSTS_OF)
+
+
+def test_shares_currencies_and_rates_have_the_calendar_of_their_market(real: Catalog) -> None:
+    named = {each: endpoint.calendar for each, endpoint in real.endpoints.items()}
+    assert named["yahoo/quote-aapl"] is Calendar.XNYS
+    assert named["polygon/aggs-spy-5m"] is Calendar.XNYS
+    assert named["alpha_vantage/daily-ibm"] is Calendar.XNYS
+    assert named["fred/dgs10"] is Calendar.US_BUSINESS
+    assert named["fred/gdp"] is None
+    assert named["exchange_rate/latest-usd"] is Calendar.ALWAYS
+    currencies = {each for each, calendar in named.items() if calendar is Calendar.FX}
+    assert currencies == {
+        "yahoo/chart-eurusd-1d",
+        "alpha_vantage/fx-daily-eurusd",
+        "alpha_vantage/rate-usd-eur",
+        "alpha_vantage/rate-gbp-usd",
+    }
 
 
 def test_the_repository_holds_exactly_the_default() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from healing_pipeline.catalog.load import load
+from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.settings import Settings, load_settings
 from healing_pipeline.catalog.values import (
     Alternates,
@@ -103,6 +104,31 @@ def test_what_is_left_out_has_its_default(config: Path) -> None:
     assert catalog.sources["mine"].quota == Quota()
     assert catalog.sources["mine"].keys == ()
     assert catalog.sources["mine"].probe_share == 0
+
+
+def with_calendars(config: Path, source: str, endpoint: str) -> Path:
+    text = TEXT.replace("  mine:\n", f"  mine:\n    calendar: {source}\n")
+    text += f"  mine/other: {{path: /b, calendar: {endpoint}}}\n"
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
+def test_an_endpoint_has_its_sources_calendar_or_its_own_or_none(config: Path) -> None:
+    catalog = loaded(with_calendars(config, "XNYS", "fx"))
+    assert catalog.sources["mine"].calendar is Calendar.XNYS
+    assert catalog.endpoints["mine/plain"].calendar is Calendar.XNYS
+    assert catalog.endpoints["mine/other"].calendar is Calendar.FX
+    assert catalog.endpoints["fred/dgs10"].calendar is None
+    assert loaded(with_calendars(config, "XNYS", "none")).endpoints["mine/other"].calendar is None
+
+
+def test_the_simulated_market_never_closes(config: Path) -> None:
+    path = with_calendars(config, "XNYS", "none")
+    catalog = loaded(path, HEALING_UPSTREAMS="simulated")
+    assert catalog.sources["mine"].calendar is Calendar.ALWAYS
+    assert catalog.endpoints["mine/plain"].calendar is Calendar.ALWAYS
+    assert catalog.endpoints["mine/other"].calendar is None
+    assert catalog.endpoints["fred/dgs10"].calendar is None
 
 
 def test_real_upstreams_have_their_own_hosts_and_the_keys_that_are_set(config: Path) -> None:

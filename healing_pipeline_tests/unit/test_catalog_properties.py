@@ -21,7 +21,7 @@ DEFAULT = default_config_text()
 KEYS = [
     "upstreams", "simulator", "port", "sources", "endpoints", "provider", "hosts", "keys", "env",
     "quota", "per_day", "probe_share", "yahoo", "fred", "yahoo/a", "fred/b", "path", "params",
-    "interval_s", "deadline_s", "accepts", "max_age_s", "alternates", "series", "owner",
+    "interval_s", "deadline_s", "accepts", "max_age_s", "calendar", "alternates", "series", "owner",
     "allow_private_hosts",
 ]  # fmt: skip
 
