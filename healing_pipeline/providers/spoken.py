@@ -66,6 +66,11 @@ def no_rendering(
     return None
 
 
+def no_glance(response: Response, line: RequestLine) -> tuple[Verdict, Reading] | None:  # noqa: ARG001 (a default)
+    """For a provider whose answers are always looked at with care."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """A `Provider` by its functions; see there for what each does."""
@@ -82,9 +87,13 @@ class Spoken:
     part: Callable[[Reading, str, Mapping[str, str]], Reading | None] = no_part
     rendered: Callable[[Reading, str, Mapping[str, str], datetime], bytes | None] = no_rendering
     session: SessionRules | None = None
+    glance: Callable[[Response, RequestLine], tuple[Verdict, Reading] | None] = no_glance
 
     def examine(self, response: Response, line: RequestLine) -> tuple[Verdict, Reading | None]:
-        """Judge a response and, where it is good, read it."""
+        """Judge a response and, where it is good, read it: at a glance where that tells all."""
+        glanced = self.glance(response, line)
+        if glanced is not None:
+            return glanced
         verdict = self.classify(response, line)
         if not verdict.is_ok:
             return verdict, None

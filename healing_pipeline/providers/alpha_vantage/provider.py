@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from healing_pipeline.providers.alpha_vantage.classification import classify
+from healing_pipeline.providers.alpha_vantage.glance import glance
 from healing_pipeline.providers.alpha_vantage.questions import daily, subject
 from healing_pipeline.providers.alpha_vantage.reading import read
 from healing_pipeline.providers.alpha_vantage.rendering import rendered
@@ -18,4 +19,5 @@ ALPHA_VANTAGE = Spoken(
     subject=subject,
     daily=daily,
     rendered=rendered,
+    glance=glance,
 )

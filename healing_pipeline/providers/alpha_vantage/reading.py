@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 from healing_pipeline.probing.reading import Point, Reading
 from healing_pipeline.probing.response import RequestLine
@@ -26,6 +27,7 @@ from healing_pipeline.providers.bodies import (
     NotReadableError,
     assembled_reading,
     json_object,
+    kind_of,
     mapping,
     positive,
     text,
@@ -46,27 +48,38 @@ def read(body: bytes, line: RequestLine) -> Reading:
     envelope = json_object(body)
     for name, value in envelope.items():
         if "Time Series" in name:
-            meta = _by_words(mapping(envelope.get("Meta Data"), "Meta Data"))
+            meta = by_words(mapping(envelope.get("Meta Data"), "Meta Data"))
             return _series(name, mapping(value, "the time series"), meta, line)
         if name.startswith("Global Quote"):
-            return _quote(_by_words(mapping(value, "Global Quote")), line)
+            return read_quote(by_words(mapping(value, "Global Quote")), line)
         if name == "Realtime Currency Exchange Rate":
-            return _rate(_by_words(mapping(value, name)), line)
+            return read_rate(by_words(mapping(value, name)), line)
     raise NotReadableError("no time series, no quote and no exchange rate in the body")
 
 
-def _by_words(numbered: dict[str, object]) -> dict[str, object]:
+def by_words(numbered: dict[str, object]) -> dict[str, object]:
     """``{"1. Symbol": ...}`` as ``{"symbol": ...}``."""
-    return {_NUMBERED.sub("", name).strip().lower(): said for name, said in numbered.items()}
+    return {_word(name): said for name, said in numbered.items()}
 
 
-def _zone(meta: dict[str, object]) -> tzinfo:
+def _word(name: str) -> str:
+    """A member's name without its number; kept where it is as short as all of them are."""
+    return _short_word(name) if len(name) < 64 else _short_word.__wrapped__(name)
+
+
+@lru_cache(maxsize=1024)
+def _short_word(name: str) -> str:
+    return _NUMBERED.sub("", name).strip().lower()
+
+
+def zone_of(meta: dict[str, object]) -> tzinfo:
+    """The time zone in which an answer writes its times."""
     name = meta.get("time zone", "US/Eastern")
     # "US/Eastern" is an old alias that newer systems no longer install.
     return zone_named("America/New_York" if name == "US/Eastern" else name)
 
 
-def _moment(said: str, zone: tzinfo) -> datetime | None:
+def local_moment(said: str, zone: tzinfo) -> datetime | None:
     """The UTC moment that a local time or date means; None when it is neither or implausible."""
     day = iso_date(said[:10])
     if day is None or not OLDEST_BAR.year <= day.year < LATEST.year:
@@ -81,7 +94,7 @@ def _moment(said: str, zone: tzinfo) -> datetime | None:
         return None
 
 
-def _asked(line: RequestLine) -> str:
+def asked_for(line: RequestLine) -> str:
     """The instrument that the request names; empty when it names none."""
     params = line.params
     if "from_symbol" in params and "to_symbol" in params:
@@ -94,36 +107,47 @@ def _asked(line: RequestLine) -> str:
 def _series(
     name: str, rows: dict[str, object], meta: dict[str, object], line: RequestLine
 ) -> Reading:
-    instrument, market = _instrument(meta)
-    instrument = confirmed(instrument, _asked(line))
-    interval = interval_named(_interval_said(name, meta))
-    zone = _zone(meta)
+    instrument, market = instrument_of(meta)
+    instrument = confirmed(instrument, asked_for(line))
+    interval = interval_named(interval_said(name, meta))
+    zone = zone_of(meta)
     points: list[Point] = []
     for said, entry in rows.items():
-        at = _moment(said, zone)
+        at = local_moment(said, zone)
         if at is None:
             if iso_date(said[:10]) is None:
                 raise NotReadableError("a row of the time series has no date")
             continue
         if is_dated(interval):
             at = bar_start(at.astimezone(zone).date(), interval)
-        bar = _bar(mapping(entry, f"the row of {at:%Y-%m-%d}"), market)
+        if not isinstance(entry, dict):
+            raise NotReadableError(
+                f"the row of {at:%Y-%m-%d} is {kind_of(entry)}, expected an object"
+            )
+        bar = bar_of(entry, market)
         if "close" not in bar:
             raise NotReadableError(f"the row of {at:%Y-%m-%d %H:%M} has no close")
         points += bar_points(at, bar, as_text=True)
     found = assembled_reading(instrument, interval, points)
-    refreshed = meta.get("last refreshed")
-    stated_at = _moment(refreshed, zone) if isinstance(refreshed, str) else None
-    if stated_at is not None and iso_date(str(refreshed)) is not None:
-        # A bare date: midnight UTC of it, as with bars, so that a daily bar's is the bar's own.
-        stated_at, zone = bar_start(stated_at.astimezone(zone).date(), "1d"), UTC
     newest_at = found.points[-1].at
     return assembled_reading(
-        instrument, interval, points, as_of(newest_at, interval, stated_at, zone)
+        instrument, interval, points, stated_as_of(newest_at, interval, meta, zone)
     )
 
 
-def _instrument(meta: dict[str, object]) -> tuple[str, str]:
+def stated_as_of(
+    newest_at: datetime, interval: str, meta: dict[str, object], zone: tzinfo
+) -> datetime:
+    """The moment the newest bar speaks of, by what ``Last Refreshed`` says."""
+    refreshed = meta.get("last refreshed")
+    stated_at = local_moment(refreshed, zone) if isinstance(refreshed, str) else None
+    if stated_at is not None and iso_date(str(refreshed)) is not None:
+        # A bare date: midnight UTC of it, as with bars, so that a daily bar's is the bar's own.
+        stated_at, zone = bar_start(stated_at.astimezone(zone).date(), "1d"), UTC
+    return as_of(newest_at, interval, stated_at, zone)
+
+
+def instrument_of(meta: dict[str, object]) -> tuple[str, str]:
     """The instrument, and the currency its columns have to be read in where there are two."""
     if "symbol" in meta:
         return from_ticker(text(meta["symbol"], "Symbol")), ""
@@ -134,7 +158,7 @@ def _instrument(meta: dict[str, object]) -> tuple[str, str]:
     return currency_pair(text(base, "From Symbol"), text(quote, "To Symbol")), ""
 
 
-def _interval_said(name: str, meta: dict[str, object]) -> str:
+def interval_said(name: str, meta: dict[str, object]) -> str:
     """``5min`` in ``Time Series (5min)``, ``Weekly`` in ``Weekly Adjusted Time Series``."""
     if isinstance(said := meta.get("interval"), str):
         return said
@@ -144,9 +168,9 @@ def _interval_said(name: str, meta: dict[str, object]) -> str:
     return known[0] if known else "".join(words[:1])
 
 
-def _bar(row: dict[str, object], market: str) -> dict[str, object]:
+def bar_of(row: dict[str, object], market: str) -> dict[str, object]:
     """Our fields of a row; ``open (CNY)`` or ``open (USD)``, whichever is the market's."""
-    words = _by_words(row)
+    words = by_words(row)
     bar: dict[str, object] = {}
     for field in BAR_FIELDS:
         said = words.get(f"{field} ({market.lower()})", words.get(field))
@@ -155,10 +179,11 @@ def _bar(row: dict[str, object], market: str) -> dict[str, object]:
     return bar
 
 
-def _quote(quote: dict[str, object], line: RequestLine) -> Reading:
+def read_quote(quote: dict[str, object], line: RequestLine) -> Reading:
+    """Read what ``Global Quote`` holds, by words."""
     if not quote:
         raise NotReadableError("Global Quote is empty: the symbol is not known")
-    instrument = confirmed(from_ticker(text(quote.get("symbol"), "symbol")), _asked(line))
+    instrument = confirmed(from_ticker(text(quote.get("symbol"), "symbol")), asked_for(line))
     day = iso_date(text(quote.get("latest trading day"), "latest trading day"))
     if day is None or not OLDEST_BAR.year <= day.year < LATEST.year:
         raise NotReadableError("latest trading day is no plausible date")
@@ -166,14 +191,15 @@ def _quote(quote: dict[str, object], line: RequestLine) -> Reading:
     return assembled_reading(instrument, "now", [Point(bar_start(day, "1d"), "price", price)])
 
 
-def _rate(rate: dict[str, object], line: RequestLine) -> Reading:
+def read_rate(rate: dict[str, object], line: RequestLine) -> Reading:
+    """Read what ``Realtime Currency Exchange Rate`` holds, by words."""
     base = text(rate.get("from_currency code"), "From_Currency Code").upper()
     quote = text(rate.get("to_currency code"), "To_Currency Code").upper()
     confirmed(base, line.params.get("from_currency", "").upper())
     confirmed(quote, line.params.get("to_currency", "").upper())
     value = positive(rate.get("exchange rate"), "Exchange Rate", as_text=True)
-    at = _moment(
-        text(rate.get("last refreshed"), "Last Refreshed"), _zone({"time zone": "UTC"} | rate)
+    at = local_moment(
+        text(rate.get("last refreshed"), "Last Refreshed"), zone_of({"time zone": "UTC"} | rate)
     )
     if at is None:
         raise NotReadableError("Last Refreshed is no plausible time")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from healing_pipeline.providers.exchange_rate.classification import classify
+from healing_pipeline.providers.exchange_rate.glance import glance
 from healing_pipeline.providers.exchange_rate.questions import merged, part, subject
 from healing_pipeline.providers.exchange_rate.reading import read
 from healing_pipeline.providers.exchange_rate.rendering import rendered
@@ -19,4 +20,5 @@ EXCHANGE_RATE = Spoken(
     merged=merged,
     part=part,
     rendered=rendered,
+    glance=glance,
 )

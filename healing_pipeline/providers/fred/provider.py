@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from healing_pipeline.providers.fred.classification import classify
+from healing_pipeline.providers.fred.glance import glance
 from healing_pipeline.providers.fred.questions import subject, substituted
 from healing_pipeline.providers.fred.reading import read
 from healing_pipeline.providers.fred.rendering import rendered
@@ -18,4 +19,5 @@ FRED = Spoken(
     subject=subject,
     substituted=substituted,
     rendered=rendered,
+    glance=glance,
 )

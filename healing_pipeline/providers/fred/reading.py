@@ -22,10 +22,10 @@ from healing_pipeline.providers.bodies import (
 )
 from healing_pipeline.providers.dates import iso_date
 
-_MISSING = "."
+MISSING = "."
 # The longest median spacing in days that still is this interval.
 _SPACINGS = ((4, "1d"), (10, "1w"), (20, "2w"), (45, "1mo"), (135, "3mo"), (270, "6mo"))
-_FREQUENCIES = {
+FREQUENCIES = {
     "d": "1d", "w": "1w", "bw": "2w", "m": "1mo", "q": "3mo", "sa": "6mo", "a": "1y",
 }  # fmt: skip
 
@@ -68,16 +68,21 @@ def read(body: bytes, line: RequestLine) -> Reading:
         [
             Point(bar_start(day, "1d"), "value", number(said, f"value of {day}", as_text=True))
             for day, (_, said) in newest.items()
-            if said != _MISSING
+            if said != MISSING
         ],
     )
 
 
 def _interval(days: list[date], frequency: str) -> str:
     """The interval asked for, else what the spacing of the dates says; one date is a day's."""
-    if frequency.lower() in _FREQUENCIES:
-        return _FREQUENCIES[frequency.lower()]
+    if frequency.lower() in FREQUENCIES:
+        return FREQUENCIES[frequency.lower()]
     if len(days) < 2:
         return "1d"
     spacing = median((later - earlier).days for earlier, later in pairwise(days))
-    return next((name for longest, name in _SPACINGS if spacing <= longest), "1y")
+    return interval_spaced(spacing)
+
+
+def interval_spaced(days: float) -> str:
+    """The interval of rows that lie so many days apart, by the median."""
+    return next((name for longest, name in _SPACINGS if days <= longest), "1y")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from healing_pipeline.providers.polygon.classification import classify
+from healing_pipeline.providers.polygon.glance import glance
 from healing_pipeline.providers.polygon.questions import daily, subject
 from healing_pipeline.providers.polygon.reading import read
 from healing_pipeline.providers.polygon.rendering import rendered
@@ -18,4 +19,5 @@ POLYGON = Spoken(
     subject=subject,
     daily=daily,
     rendered=rendered,
+    glance=glance,
 )

@@ -46,11 +46,8 @@ def read(body: bytes, line: RequestLine) -> Reading:
     status = envelope.get("status", "OK")
     if not isinstance(status, str) or status.upper() not in _GOOD:
         raise NotReadableError("status is none of OK, DELAYED, success")
-    if found := RANGE_PATH.fullmatch(line.path):
-        interval = interval_named(f"{found['count'][:4]}{found['unit']}")
-        return _bars(envelope, from_ticker(found["ticker"]), interval)
-    if found := _PREVIOUS_PATH.fullmatch(line.path):
-        return _bars(envelope, from_ticker(found["ticker"]), "1d")
+    if asked := bars_asked(line.path):
+        return _bars(envelope, *asked)
     if found := _OPEN_CLOSE_PATH.fullmatch(line.path):
         return _open_close(envelope, from_ticker(found["ticker"]))
     if found := _LAST_TRADE_PATH.fullmatch(line.path):
@@ -63,13 +60,23 @@ def read(body: bytes, line: RequestLine) -> Reading:
     raise NotReadableError("no reading is known for this path of Polygon")
 
 
-def _named(said: object, asked: str) -> str:
+def bars_asked(path: str) -> tuple[str, str] | None:
+    """The instrument and the interval of the bars that a path asks for; None for another path."""
+    if found := RANGE_PATH.fullmatch(path):
+        interval = interval_named(f"{found['count'][:4]}{found['unit']}")
+        return from_ticker(found["ticker"]), interval
+    if found := _PREVIOUS_PATH.fullmatch(path):
+        return from_ticker(found["ticker"]), "1d"
+    return None
+
+
+def instrument_named(said: object, asked: str) -> str:
     """The instrument the body speaks of; the one asked for where it does not say."""
     return asked if said is None else confirmed(from_ticker(text(said, "ticker")), asked)
 
 
 def _bars(envelope: dict[str, object], asked: str, interval: str) -> Reading:
-    instrument = _named(envelope.get("ticker"), asked)
+    instrument = instrument_named(envelope.get("ticker"), asked)
     points: list[Point] = []
     for index, entry in enumerate(sequence(envelope.get("results"), "results")):
         row = mapping(entry, f"results[{index}]")
@@ -79,9 +86,14 @@ def _bars(envelope: dict[str, object], asked: str, interval: str) -> Reading:
         if at is None:
             continue
         if is_dated(interval):
-            at = bar_start(_trading_day(at, interval), interval)
+            at = bar_at(at, interval)
         points += bar_points(at, {ours: row.get(theirs) for theirs, ours in _FIELDS.items()})
     return assembled_reading(instrument, interval, points)
+
+
+def bar_at(at: datetime, interval: str) -> datetime:
+    """The begin of the dated bar that Polygon stamps with `at`."""
+    return bar_start(_trading_day(at, interval), interval)
 
 
 def _trading_day(at: datetime, interval: str) -> date:
@@ -105,7 +117,9 @@ def _open_close(envelope: dict[str, object], asked: str) -> Reading:
     if envelope.get("close") is None:
         raise NotReadableError("no close in the body")
     return assembled_reading(
-        _named(envelope.get("symbol"), asked), "1d", bar_points(bar_start(day, "1d"), envelope)
+        instrument_named(envelope.get("symbol"), asked),
+        "1d",
+        bar_points(bar_start(day, "1d"), envelope),
     )
 
 
@@ -116,4 +130,4 @@ def _trade(
     at = moment(trade.get(time), time, per_second=per_second)
     if at is None:
         raise NotReadableError(f"{time} is no plausible moment")
-    return assembled_reading(_named(said, asked), "now", [Point(at, "price", value)])
+    return assembled_reading(instrument_named(said, asked), "now", [Point(at, "price", value)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from healing_pipeline.providers.spoken import Spoken
 from healing_pipeline.providers.yahoo.classification import classify
+from healing_pipeline.providers.yahoo.glance import glance
 from healing_pipeline.providers.yahoo.questions import daily, merged, part, subject, substituted
 from healing_pipeline.providers.yahoo.reading import read
 from healing_pipeline.providers.yahoo.rendering import rendered
@@ -23,4 +24,5 @@ YAHOO = Spoken(
     part=part,
     rendered=rendered,
     session=SESSION,
+    glance=glance,
 )

@@ -49,7 +49,7 @@ def read(body: bytes, line: RequestLine) -> Reading:
     if "chart" in envelope:
         return _chart(mapping(envelope["chart"], "chart"), line)
     if "quoteResponse" in envelope:
-        return _quotes(mapping(envelope["quoteResponse"], "quoteResponse"), line)
+        return read_quotes(mapping(envelope["quoteResponse"], "quoteResponse"), line)
     raise NotReadableError("no chart and no quoteResponse in the body")
 
 
@@ -62,13 +62,15 @@ def _results(envelope: dict[str, object], what: str) -> list[object]:
     return results
 
 
-def _asked_symbol(line: RequestLine) -> str:
+def asked_symbol(line: RequestLine) -> str:
+    """The instrument that the path names; empty where it names none."""
     if "/chart/" not in line.path and "/download/" not in line.path:
         return ""
     return from_yahoo(unquote(line.path.rsplit("/", 1)[-1]))
 
 
-def _may_be_negative(instrument: str) -> bool:
+def may_be_negative(instrument: str) -> bool:
+    """Whether an instrument can really trade below zero."""
     # Oil closed at -37.63 on 2020-04-20 (CL=F) and T-bill yields went below zero the same spring.
     return instrument.endswith("=F") or instrument in _YIELDS
 
@@ -80,7 +82,7 @@ def _chart(chart: dict[str, object], line: RequestLine) -> Reading:
     result = mapping(results[0], "chart.result[0]")
     meta = mapping(result.get("meta"), "meta")
     symbol = from_yahoo(text(meta.get("symbol"), "meta.symbol"))
-    instrument = confirmed(symbol, _asked_symbol(line))
+    instrument = confirmed(symbol, asked_symbol(line))
     interval = interval_named(
         text(meta.get("dataGranularity") or line.params.get("interval"), "meta.dataGranularity")
     )
@@ -96,7 +98,7 @@ def _chart(chart: dict[str, object], line: RequestLine) -> Reading:
             rows.append((began_at, row))
     if is_dated(interval):
         rows = _with_live_row_joined(rows, interval)
-    signed = _may_be_negative(instrument)
+    signed = may_be_negative(instrument)
     points = [each for at, row in rows for each in bar_points(at, row, may_be_negative=signed)]
     found = assembled_reading(instrument, interval, points)
 
@@ -157,7 +159,8 @@ def _sum(both: tuple[float, float]) -> float:
     return both[0] + both[1]
 
 
-def _quotes(envelope: dict[str, object], line: RequestLine) -> Reading:
+def read_quotes(envelope: dict[str, object], line: RequestLine) -> Reading:
+    """Read what ``quoteResponse`` holds."""
     wanted = {from_yahoo(each) for each in line.params.get("symbols", "").split(",") if each}
     prices: dict[str, tuple[datetime, float]] = {}
     for index, entry in enumerate(_results(envelope, "quoteResponse")):
@@ -168,7 +171,7 @@ def _quotes(envelope: dict[str, object], line: RequestLine) -> Reading:
         said, traded = _raw(quote.get("regularMarketPrice")), _raw(quote.get("regularMarketTime"))
         if said is None or traded is None:
             continue
-        check = number if _may_be_negative(symbol) else positive
+        check = number if may_be_negative(symbol) else positive
         price = check(said, "regularMarketPrice")
         at = moment(traded, "regularMarketTime")
         if at is not None and prices.setdefault(symbol, (at, price)) != (at, price):
@@ -192,7 +195,7 @@ def _raw(value: object) -> object:
 
 
 def _download(body: bytes, line: RequestLine) -> Reading:
-    instrument = _asked_symbol(line)
+    instrument = asked_symbol(line)
     if not instrument:
         raise NotReadableError("a CSV names no symbol, and neither does the request")
     interval = interval_named(line.params.get("interval", "1d"))
@@ -218,6 +221,6 @@ def _download(body: bytes, line: RequestLine) -> Reading:
         if at >= OLDEST_BAR:
             bar = {ours: row[theirs] for theirs, ours in _CSV_FIELDS.items()}
             known = {name: said for name, said in bar.items() if said not in {"null", ""}}
-            signed = _may_be_negative(instrument)
+            signed = may_be_negative(instrument)
             points += bar_points(at, known, as_text=True, may_be_negative=signed)
     return assembled_reading(instrument, interval, points)
