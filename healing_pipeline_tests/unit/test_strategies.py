@@ -19,6 +19,7 @@ from healing_pipeline.healing.strategies.order import ORDER, in_order
 from healing_pipeline.healing.strategies.registry import all_strategies
 from healing_pipeline.healing.strategy import (
     Applicability,
+    Cost,
     Healed,
     NotHealed,
     Situation,
@@ -200,12 +201,33 @@ class TestOrder:
             assert row.index("use_cached_data") < row.index(proxy)
             assert row.index("long_ttl_cache") < row.index(proxy)
 
-    def test_tries_a_strategy_that_no_row_names_behind_ours(self):
-        @dataclasses.dataclass(frozen=True)
-        class Strange:
-            name = "strange"
-
-        ordered = in_order(FailureClass.TIMEOUT, (Strange(), *STRATEGIES))
+    @pytest.mark.parametrize(
+        ("worst", "neighbour"),
+        [
+            (Fidelity.EXACT, "alternate_host"),
+            (Fidelity.STALE, "use_cached_data"),
+            (Fidelity.COARSER, "reduce_request_size"),
+        ],
+    )
+    def test_tries_what_another_package_adds_before_ours_of_its_label(self, worst, neighbour):
+        strange = Strange(worst)
+        ordered = in_order(FailureClass.TIMEOUT, (*STRATEGIES, strange))
         names = [each.name for each in ordered]
+        assert names[names.index("strange") + 1] == neighbour
+        names.remove("strange")
         assert names[: len(ORDER[FailureClass.TIMEOUT])] == list(ORDER[FailureClass.TIMEOUT])
-        assert names.index("strange") == len(ORDER[FailureClass.TIMEOUT])
+
+    def test_tries_a_proxy_of_another_package_behind_ours(self):
+        ordered = in_order(FailureClass.NOT_FOUND, (Strange(Fidelity.PROXY), *STRATEGIES))
+        names = [each.name for each in ordered]
+        assert names.index("strange") == len(ORDER[FailureClass.NOT_FOUND])
+
+
+@dataclasses.dataclass(frozen=True)
+class Strange:
+    worst: Fidelity
+    name = "strange"
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(1, 1.0, self.worst)

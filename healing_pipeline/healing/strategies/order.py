@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategy import Strategy
 from healing_pipeline.probing.failure_class import FailureClass
 
@@ -83,11 +84,28 @@ ORDER: Mapping[FailureClass, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def in_order(failure: FailureClass, strategies: Iterable[Strategy]) -> tuple[Strategy, ...]:
-    """`strategies` as they are tried after `failure`; those that its row does not name come last.
+_NAMED = frozenset(name for row in ORDER.values() for name in row)
 
-    A strategy of another package is in no row, so it comes behind ours, among its like in the
-    order given.
+
+def in_order(failure: FailureClass, strategies: Iterable[Strategy]) -> tuple[Strategy, ...]:
+    """`strategies` as they are tried after `failure`; ours that its row leaves out come last.
+
+    A strategy of another package is in no row. It was made for somebody's own case, so it comes
+    before ours of the label that it may end with, and a proxy behind everything.
     """
     row = {name: place for place, name in enumerate(ORDER[failure])}
-    return tuple(sorted(strategies, key=lambda each: row.get(each.name, len(row))))
+    end = len(row)
+    stored = row.get(_STORED[0], end)
+    before = {
+        Fidelity.EXACT: 0,
+        Fidelity.STALE: stored,
+        Fidelity.COARSER: row.get(_STORED[-1], end - 1) + 1,
+        Fidelity.PROXY: end,
+    }
+
+    def place(strategy: Strategy) -> tuple[int, bool]:
+        if strategy.name in _NAMED:
+            return row.get(strategy.name, end + 1), True
+        return before[strategy.cost.worst], False
+
+    return tuple(sorted(strategies, key=place))
