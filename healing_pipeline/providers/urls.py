@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
+from functools import wraps
+from types import MappingProxyType
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from healing_pipeline import __version__
-from healing_pipeline.catalog.values import Endpoint, Host
+from healing_pipeline.catalog.values import ApiKey, Endpoint, Host
 from healing_pipeline.probing.response import RequestLine
-from healing_pipeline.providers.dates import filled, filled_all
+from healing_pipeline.providers.dates import filled, filled_all, today
 from healing_pipeline.providers.provider import UpstreamRequest
+from healing_pipeline.providers.spoken import BuildRequest
 
 USER_AGENT = f"healing-pipeline/{__version__}"
 
@@ -20,6 +23,42 @@ SECRET_PARAMS = frozenset({"api_key", "apikey", "access_key", "app_id", "token",
 
 # What RFC 3986 lets a path segment hold as it is; `EURUSD=X` and `C:EURUSD` stay readable.
 _PATH_SAFE = "/:@!$&'()*+,;=-._~"
+
+
+_MOST_REMEMBERED = 1024
+
+Asking = tuple[
+    str, str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], Host, ApiKey | None, date
+]
+
+
+def remembered(build: BuildRequest) -> BuildRequest:
+    """`build`, doing the same work once: for one that looks at nothing of `now` but its date.
+
+    Nor may it look at more of the endpoint than its source, path and parameters. What it builds is
+    handed out again and again, so its mappings have to be read-only.
+    """
+    known: dict[Asking, UpstreamRequest] = {}
+
+    @wraps(build)
+    def request(
+        endpoint: Endpoint,
+        host: Host,
+        key: ApiKey | None,
+        now: datetime,
+        params: Mapping[str, str] | None = None,
+    ) -> UpstreamRequest:
+        own, laid_over = tuple(endpoint.params.items()), tuple(params.items()) if params else ()
+        asking = (endpoint.source, endpoint.path, own, laid_over, host, key, today(now))
+        found = known.get(asking)
+        if found is None:
+            found = build(endpoint, host, key, now, params)
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[asking] = found
+        return found
+
+    return request
 
 
 def asked(
@@ -65,10 +104,12 @@ def assembled(
         host_name=host.name,
         key_name=key_name,
         url=host.base_url.rstrip("/") + quoted + (f"?{query}" if query else ""),
-        headers={"User-Agent": USER_AGENT, **(key_headers or {})},
+        headers=MappingProxyType({"User-Agent": USER_AGENT, **(key_headers or {})}),
         line=RequestLine(
             path=path,
-            params={k: v for k, v in params.items() if k.lower() not in SECRET_PARAMS},
+            params=MappingProxyType(
+                {k: v for k, v in params.items() if k.lower() not in SECRET_PARAMS}
+            ),
             host=urlsplit(host.base_url).hostname or "",
         ),
     )

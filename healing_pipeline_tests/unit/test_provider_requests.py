@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint, EntryPoints
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -244,3 +244,54 @@ def test_an_announced_provider_never_replaces_a_built_in_one():
 def test_a_provider_that_cannot_be_had_names_the_cure(name, said):
     with pytest.raises(ConfigurationError, match=said):
         provider_named(name)
+
+
+def everything_about(request):
+    return request, request.url, dict(request.headers)
+
+
+@given(data=st.data(), provider=st.sampled_from(sorted(PROVIDERS)))
+def test_a_request_that_is_built_from_memory_is_the_one_that_would_be_built(data, provider):
+    """Whatever was asked before: nothing of one question, host, key or day is in another's."""
+    build = PROVIDERS[provider].request
+    words = st.sampled_from(["AAPL", "{today}", "{today-7d}", "1d", ""])
+    params = st.dictionaries(st.sampled_from(["series_id", "range", "symbols"]), words)
+    asked = st.builds(
+        Endpoint,
+        id=st.sampled_from(["one", "other"]),
+        source=st.sampled_from(["one", "other"]),
+        path=st.sampled_from(["/v6/latest/USD", "/a/{today}/b", "/a/{today-1d}/b"]),
+        params=params,
+    )
+    for _ in range(data.draw(st.integers(1, 6))):
+        question = (
+            data.draw(asked),
+            data.draw(st.sampled_from([Host("a", "http://a.test"), Host("open", "http://b.test")])),
+            data.draw(st.sampled_from([None, ApiKey("k", "K", "one"), ApiKey("k", "K", "other")])),
+            data.draw(st.integers(0, 99).map(lambda hours: NOW + timedelta(hours=hours))),
+            data.draw(st.none() | params),
+        )
+        found = build(*question)
+        assert everything_about(found) == everything_about(build.__wrapped__(*question))
+        assert everything_about(build(*question)) == everything_about(found)
+
+
+def test_nobody_can_change_a_request_for_those_who_ask_the_same_after_him():
+    asked = Endpoint("yahoo/x", "yahoo", "/v7/finance/quote", {"symbols": "AAPL"})
+    found = PROVIDERS["yahoo"].request(asked, Host("a", "http://a.test"), None, NOW)
+    for mapping in (found.headers, found.line.params):
+        with pytest.raises(TypeError):
+            mapping["Authorization"] = "Bearer other"
+
+
+def test_a_clock_without_a_time_zone_is_refused_before_it_dates_a_request():
+    asked = Endpoint("yahoo/x", "yahoo", "/v7/finance/quote")
+    with pytest.raises(ValueError, match="no time zone"):
+        PROVIDERS["yahoo"].request(asked, Host("a", "http://a.test"), None, datetime(2024, 1, 1))  # noqa: DTZ001
+
+
+def test_more_questions_than_are_remembered_are_answered_all_the_same():
+    host = Host("a", "http://a.test")
+    for number in range(3000):
+        asked = Endpoint("yahoo/x", "yahoo", f"/v8/finance/chart/A{number}")
+        assert PROVIDERS["yahoo"].request(asked, host, None, NOW).url.endswith(f"/A{number}")

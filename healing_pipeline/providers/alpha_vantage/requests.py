@@ -7,9 +7,10 @@ from datetime import datetime
 
 from healing_pipeline.catalog.values import ApiKey, Endpoint, Host
 from healing_pipeline.providers.provider import UpstreamRequest
-from healing_pipeline.providers.urls import asked, assembled, fraction
+from healing_pipeline.providers.urls import asked, assembled, fraction, remembered
 
 
+@remembered
 def request(
     endpoint: Endpoint,
     host: Host,

@@ -8,13 +8,14 @@ from urllib.parse import quote
 
 from healing_pipeline.catalog.values import ApiKey, Endpoint, Host
 from healing_pipeline.providers.provider import UpstreamRequest
-from healing_pipeline.providers.urls import asked, assembled, fraction
+from healing_pipeline.providers.urls import asked, assembled, fraction, remembered
 
 _VERSION = "/v6/"
 # open.er-api.com serves the same tables without a key, under the same path.
 _HOST_WITHOUT_KEY = "open"
 
 
+@remembered
 def request(
     endpoint: Endpoint,
     host: Host,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from healing_pipeline.catalog.values import ApiKey, Endpoint, Host
 from healing_pipeline.providers.dates import iso_date, today
 from healing_pipeline.providers.provider import UpstreamRequest
-from healing_pipeline.providers.urls import asked, assembled, fraction
+from healing_pipeline.providers.urls import asked, assembled, fraction, remembered
 
 # How much a question without limit and without window is taken to ask for.
 _ROWS_UNTOLD = 1000
@@ -21,6 +21,7 @@ _LEAST_ROWS = 3
 _LEAST_DAYS = 220
 
 
+@remembered
 def request(
     endpoint: Endpoint,
     host: Host,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from healing_pipeline.catalog.values import ApiKey, Endpoint, Host
 from healing_pipeline.providers.dates import iso_date, today
 from healing_pipeline.providers.provider import UpstreamRequest
-from healing_pipeline.providers.urls import asked, assembled, fraction
+from healing_pipeline.providers.urls import asked, assembled, fraction, remembered
 
 RANGE_PATH = re.compile(
     r"/v2/aggs/ticker/(?P<ticker>[^/]+)/range/(?P<count>\d+)/(?P<unit>[a-z]+)"
@@ -22,6 +22,7 @@ _LEAST_DAYS_OF_THE_REST = 5
 _DAY_MS = 86_400_000
 
 
+@remembered
 def request(
     endpoint: Endpoint,
     host: Host,

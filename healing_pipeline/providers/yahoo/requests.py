@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from healing_pipeline.catalog.values import ApiKey, Endpoint, Host
 from healing_pipeline.providers.dates import today
 from healing_pipeline.providers.provider import UpstreamRequest
-from healing_pipeline.providers.urls import asked, assembled, fraction
+from healing_pipeline.providers.urls import asked, assembled, fraction, remembered
 
 _WITH_A_WINDOW = ("/v8/finance/chart/", "/v7/finance/download/")
 
@@ -25,6 +25,7 @@ _LEAST_PERIOD_DAYS = 5
 _DAY_S = 86_400
 
 
+@remembered
 def request(
     endpoint: Endpoint,
     host: Host,
