@@ -33,6 +33,8 @@ class Outcome:
     upstream_calls : int
     heal_s : float
         Seconds from the end of the first attempt to the answer; 0 when nothing was healed.
+    misjudged : bool
+        Whether good data was called bad, and so healed for nothing.
     """
 
     request_id: str
@@ -46,6 +48,7 @@ class Outcome:
     upstream_calls: int
     seconds: float
     heal_s: float
+    misjudged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def score(
             "healthy": _mean(each.upstream_calls for each in outcomes if not each.met_fault),
             "faulty": _mean(each.upstream_calls for each in met),
         },
+        "false_alarms": sum(each.misjudged for each in outcomes),
         "incidents": books.incidents,
         "alerts_sent": books.alerts_sent,
         "events": books.told,

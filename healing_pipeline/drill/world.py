@@ -23,12 +23,9 @@ from healing_pipeline.probing.response import RequestLine, Response
 from healing_pipeline.providers.provider import UpstreamRequest
 from healing_pipeline.providers.registry import provider_named, provider_names
 from healing_pipeline.simulator.control import RunningSimulator
-from healing_pipeline.simulator.faults import Asked
 from healing_pipeline.simulator.keys import default_keys
-from healing_pipeline.simulator.questions import asked_rows
 from healing_pipeline.simulator.quotas import OFF
 from healing_pipeline.simulator.scenario import Scenario
-from healing_pipeline.simulator.truth import question_of
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.scratch import scratch_database
@@ -75,6 +72,16 @@ def drill_catalog(addresses: Mapping[tuple[str, str], str], scenario: Scenario) 
         MappingProxyType(endpoints),
         whole.upstreams,
     )
+
+
+@contextmanager
+def database_kept() -> Iterator[None]:
+    """Keep this installation's server up from one drill to the next."""
+    address = resolve_database(os.environ, state_dir(os.environ))
+    try:
+        yield
+    finally:
+        address.close()
 
 
 @contextmanager
@@ -132,32 +139,6 @@ def line_of(catalog: Catalog, endpoint: Endpoint, now: datetime) -> RequestLine:
     key = source.keys[0] if source.keys else None
     provider = provider_named(source.provider)
     return provider.request(endpoint, source.hosts[0], key, now).line
-
-
-def asked_of(catalog: Catalog, endpoint: Endpoint, now: datetime) -> Asked:
-    """An endpoint's plain call as the simulator's faults see it."""
-    source = catalog.sources[endpoint.source]
-    line = line_of(catalog, endpoint, now)
-    question = question_of(source.provider, line, now)
-    return Asked(
-        source=source.name,
-        host=source.hosts[0].name,
-        key=source.keys[0].name if source.keys else None,
-        path=line.path,
-        rows=1 if question is None else asked_rows(question),
-    )
-
-
-def ways_to(catalog: Catalog, endpoint: Endpoint, now: datetime) -> Iterator[Asked]:
-    """Every call that could bring an endpoint's data: each host and key, and its alternates."""
-    for name in (endpoint.id, *endpoint.alternates.endpoints):
-        one = catalog.endpoints.get(name)
-        if one is None:
-            continue
-        source, plain = catalog.sources[one.source], asked_of(catalog, one, now)
-        for host in source.hosts:
-            for key in source.keys or (None,):
-                yield replace(plain, host=host.name, key=None if key is None else key.name)
 
 
 def simulated_clock(simulator: RunningSimulator) -> Clock:

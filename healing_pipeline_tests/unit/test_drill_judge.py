@@ -114,10 +114,7 @@ def answer(
 
 
 def judged(given: Answer) -> str | None:
-    provider, line = question(given.endpoint, given.fetched_at)
-    return fault_of(
-        given, provider=provider, line=line, truth=TRUTH, asked_at=ASKED, answered_at=ANSWERED
-    )
+    return fault_of(given, catalog=CATALOG, truth=TRUTH, asked_at=ASKED, answered_at=ANSWERED)
 
 
 def changed(reading: Reading, index: int, value: float) -> Reading:
@@ -374,11 +371,6 @@ def test_data_that_says_it_speaks_of_a_later_moment_is_wrong(name, later_s, fide
     assert judged(replace(honest, reading=replace(reading, as_of=later))) is not None
 
 
-def test_no_strategy_of_this_version_may_answer_with_a_proxy():
-    reading = true_reading("yahoo/chart-aapl-1d")
-    assert "proxy" in judged(answer("yahoo/chart-aapl-1d", reading, Fidelity.PROXY))
-
-
 @dataclass(frozen=True)
 class NoTruth:
     seed: int = 7
@@ -388,14 +380,207 @@ class NoTruth:
 
 
 def test_numbers_about_what_does_not_exist_are_wrong():
-    provider, line = question("yahoo/chart-aapl-1d")
     given_answer = answer("yahoo/chart-aapl-1d", true_reading("yahoo/chart-aapl-1d"))
     fault = fault_of(
-        given_answer,
-        provider=provider,
-        line=line,
-        truth=NoTruth(),
-        asked_at=ASKED,
-        answered_at=ANSWERED,
+        given_answer, catalog=CATALOG, truth=NoTruth(), asked_at=ASKED, answered_at=ANSWERED
     )
     assert "there is none" in fault
+
+
+# Answers that another provider served.
+
+SERVED = (
+    ("yahoo/chart-aapl-1d", "polygon/aggs-aapl-1d"),
+    ("polygon/aggs-spy-1d", "yahoo/chart-spy-1d"),
+    ("alpha_vantage/daily-ibm", "yahoo/chart-ibm-1d"),
+    ("alpha_vantage/quote-ibm", "yahoo/quote-ibm"),
+    ("alpha_vantage/rate-gbp-usd", "exchange_rate/pair-gbp-usd"),
+    ("exchange_rate/pair-usd-eur", "alpha_vantage/rate-usd-eur"),
+)
+served = st.sampled_from(SERVED)
+
+
+def served_by(name, other, reading=None, fidelity=Fidelity.EXACT, fetched_at=FETCHED):
+    """The question's own numbers, said by its own provider, though another one served them."""
+    reading = true_reading(name, fetched_at) if reading is None else reading
+    provider, line = question(name, fetched_at)
+    asked = CATALOG.endpoints[name]
+    body = PROVIDERS[provider].rendered(reading, line.path, line.params, fetched_at)
+    assert body is not None, asked
+    said = PROVIDERS[provider].read(body, line)
+    given_answer = answer(name, said, fidelity, fetched_at)
+    return replace(given_answer, body=body, provider=other.partition("/")[0])
+
+
+@pytest.mark.parametrize(("name", "other"), SERVED)
+def test_the_whole_truth_passes_as_exact_whoever_served_it(name, other):
+    assert judged(served_by(name, other)) is None
+
+
+@given(pair=served, data=st.data())
+@settings(max_examples=60)
+def test_one_digit_off_is_wrong_whoever_served_it(pair, data):
+    name, other = pair
+    reading = true_reading(name)
+    index = data.draw(st.integers(0, len(reading.points) - 1))
+    value = reading.points[index].value
+    lie = changed(reading, index, float(f"{value * 1.0003:.6g}"))
+    assume(lie.points[index].value != value)
+    for fidelity in (Fidelity.EXACT, Fidelity.STALE, Fidelity.COARSER):
+        assert judged(served_by(name, other, lie, fidelity)) is not None
+
+
+@pytest.mark.parametrize(("name", "other"), SERVED[:3])
+def test_a_missing_row_is_coarser_and_not_exact_whoever_served_it(name, other):
+    reading = true_reading(name)
+    rows = sorted({point.at for point in reading.points})
+    middle, newest = rows[len(rows) // 2], rows[-1]
+    for left_out, is_coarser in ((middle, True), (rows[0], True), (newest, False)):
+        points = tuple(point for point in reading.points if point.at != left_out)
+        lacking = Reading(reading.instrument, reading.interval, points, points[-1].at)
+        for fidelity in (Fidelity.EXACT, Fidelity.STALE):
+            assert judged(served_by(name, other, lacking, fidelity)) is not None
+        coarser = judged(served_by(name, other, lacking, Fidelity.COARSER))
+        assert (coarser is None) is is_coarser
+
+
+def test_live_numbers_may_bear_another_providers_date_but_no_later_one():
+    """Alpha Vantage dates by the day what the Exchange Rate API dates by its last renewal."""
+    name, other = "exchange_rate/pair-usd-eur", "alpha_vantage/rate-usd-eur"
+    own, theirs = true_reading(name), true_reading(other)
+    assert own.points[-1].at < theirs.points[-1].at
+
+    def dated(at):
+        points = tuple(replace(point, at=at) for point in own.points)
+        given_answer = served_by(name, other)
+        body = PROVIDERS["exchange_rate"].rendered(
+            Reading(own.instrument, "now", points, at), *_asked(name), FETCHED
+        )
+        said = PROVIDERS["exchange_rate"].read(body, question(name)[1])
+        return replace(given_answer, reading=said, body=body, as_of=at)
+
+    assert judged(dated(theirs.as_of)) is None
+    assert judged(dated(own.as_of - timedelta(hours=2))) is None
+    assert "speaks of" in judged(dated(theirs.as_of + timedelta(seconds=9)))
+
+
+def _asked(name):
+    _, line = question(name)
+    return line.path, line.params
+
+
+def test_who_carries_nothing_of_an_endpoint_cannot_have_served_it():
+    given_answer = served_by("yahoo/chart-aapl-1d", "fred/dgs10")
+    assert "carries nothing" in judged(given_answer)
+
+
+@pytest.mark.parametrize(("name", "other"), SERVED)
+def test_a_body_that_says_other_numbers_than_its_reading_is_wrong(name, other):
+    honest = served_by(name, other)
+    index = len(honest.reading.points) - 1
+    value = honest.reading.points[index].value
+    lie = served_by(name, other, changed(honest.reading, index, value * 1.01))
+    assert "its body" in judged(replace(honest, body=lie.body))
+    assert "cannot be read" in judged(replace(honest, body=b"{}"))
+
+
+@pytest.mark.parametrize(("name", "other"), SERVED[:1])
+def test_another_providers_older_numbers_called_exact_are_wrong(name, other):
+    older = true_reading(name, ASKED - timedelta(seconds=3))
+    assert judged(served_by(name, other, older)) is not None
+
+
+# Daily bars for those within the day.
+
+
+@pytest.mark.parametrize("name", ["polygon/aggs-aapl-5m", "yahoo/chart-spy-5m"])
+def test_the_truth_by_days_passes_as_coarser_and_as_nothing_better(name):
+    endpoint = CATALOG.endpoints[name]
+    provider, _ = question(name)
+    path, params = PROVIDERS[provider].daily(endpoint.path, endpoint.params, FETCHED)
+    line = line_of(CATALOG, replace(endpoint, path=path, params=params), FETCHED)
+    daily = true_reading(name, line=line)
+    assert judged(answer(name, daily, Fidelity.COARSER)) is None
+    assert judged(answer(name, newest_rows(daily, 2), Fidelity.COARSER)) is None
+    for fidelity in (Fidelity.EXACT, Fidelity.STALE, Fidelity.PROXY):
+        assert judged(answer(name, daily, fidelity)) is not None
+    for index in (0, len(daily.points) - 1):
+        lie = changed(daily, index, daily.points[index].value * 1.001)
+        assert judged(answer(name, lie, Fidelity.COARSER)) is not None
+    older = Reading(daily.instrument, daily.interval, daily.points[:-5], daily.points[-6].at)
+    assert judged(answer(name, older, Fidelity.COARSER)) is not None
+
+
+# Another instrument.
+
+PROXIES = (("yahoo/chart-aapl-1d", "XLK"), ("fred/dgs10", "GS10"), ("fred/cpiaucsl", "CPIAUCNS"))
+
+
+def proxy_reading(name, substitute, at=FETCHED):
+    endpoint = CATALOG.endpoints[name]
+    provider, _ = question(name, at)
+    path, params = PROVIDERS[provider].substituted(endpoint.path, endpoint.params, substitute)
+    line = line_of(CATALOG, replace(endpoint, path=path, params=params), at)
+    return true_reading(name, at, line)
+
+
+@pytest.mark.parametrize(("name", "substitute"), PROXIES)
+def test_the_truth_of_the_catalogued_substitute_passes_as_a_proxy_only(name, substitute):
+    reading = proxy_reading(name, substitute)
+    assert reading.instrument == substitute
+    assert judged(answer(name, reading, Fidelity.PROXY)) is None
+    for fidelity in (Fidelity.EXACT, Fidelity.STALE, Fidelity.COARSER):
+        assert judged(answer(name, reading, fidelity)) is not None
+
+
+@pytest.mark.parametrize(("name", "substitute"), PROXIES)
+def test_a_proxy_under_the_asked_instruments_name_is_wrong(name, substitute):
+    own = true_reading(name)
+    assert judged(answer(name, own, Fidelity.PROXY)) is not None
+    renamed = replace(proxy_reading(name, substitute), instrument=own.instrument)
+    for fidelity in Fidelity:
+        assert judged(answer(name, renamed, fidelity)) is not None
+
+
+@pytest.mark.parametrize(("name", "substitute"), PROXIES)
+def test_a_proxy_has_to_be_true_and_the_one_that_the_catalog_names(name, substitute):
+    reading = proxy_reading(name, substitute)
+    for index in (0, len(reading.points) // 2, len(reading.points) - 1):
+        lie = changed(reading, index, reading.points[index].value * 1.0003 + 0.0001)
+        assert judged(answer(name, lie, Fidelity.PROXY)) is not None
+    newest = reading.points[-1].at
+    older = tuple(point for point in reading.points if point.at < newest)
+    ends = Reading(reading.instrument, reading.interval, older, older[-1].at)
+    assert "ends at" in judged(answer(name, ends, Fidelity.PROXY))
+    other = proxy_reading(name, "XLF" if name.startswith("yahoo") else "GDP")
+    assert judged(answer(name, other, Fidelity.PROXY)) is not None
+
+
+def test_an_endpoint_without_a_substitute_has_no_proxy():
+    reading = true_reading("yahoo/chart-spy-5m")
+    assert "no such thing" in judged(answer("yahoo/chart-spy-5m", reading, Fidelity.PROXY))
+
+
+# Answers that several readers share.
+
+
+def test_a_shared_answer_may_be_a_quarter_of_a_second_older_than_its_asking_and_no_more():
+    name = "yahoo/quote-ibm"
+    asked_at = FETCHED.replace(microsecond=0) + timedelta(seconds=1.4)
+    fetched_at = asked_at + timedelta(seconds=0.1)
+
+    def fault(shared):
+        # Rendered in the second before the last one that a plain answer may be of.
+        reading = true_reading(name, asked_at - timedelta(seconds=0.45))
+        given_answer = replace(answer(name, reading, fetched_at=fetched_at), shared=shared)
+        return fault_of(
+            given_answer,
+            catalog=CATALOG,
+            truth=TRUTH,
+            asked_at=asked_at,
+            answered_at=fetched_at + timedelta(seconds=0.1),
+        )
+
+    assert fault(shared=True) is None
+    assert "called exact" not in (fault(shared=False) or "")
+    assert fault(shared=False) is not None

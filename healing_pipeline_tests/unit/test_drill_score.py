@@ -179,6 +179,12 @@ def test_a_healed_answer_that_is_wrong_is_counted_as_wrong_and_shown():
     assert not is_clean(made)
 
 
+def test_good_data_that_was_called_bad_is_counted_and_is_no_fault_that_was_met():
+    made = report([replace(GOOD, misjudged=True), GOOD])
+    assert (made["false_alarms"], made["met_fault"]) == (1, 0)
+    assert is_clean(made)
+
+
 def test_a_fault_that_nobody_noticed_is_told_and_not_averaged_away():
     made = report([], [FAULT, replace(FAULT, index=1, detected_after_s=None)])
     assert made["faults_undetected"] == 1
