@@ -11,11 +11,16 @@ from rich.table import Table
 from healing_pipeline.cli.console import err, out, print_json
 from healing_pipeline.drill.run import run_drill
 from healing_pipeline.drill.score import is_clean
+from healing_pipeline.drill.world import database_kept
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import state_dir
 from healing_pipeline.simulator.scenario import load_scenario, scenario_names
+from healing_pipeline.simulator.script import Scenario
 
 LONGEST_S = 24 * 3600
+
+# Plays in a loop in `healing up`, slowly enough to be followed by eye.
+DEMO = "demo"
 
 
 def drill(scenario: str, *, seed: int, duration_s: float | None, stack: bool, as_json: bool) -> int:
@@ -29,18 +34,31 @@ def drill(scenario: str, *, seed: int, duration_s: float | None, stack: bool, as
         raise ConfigurationError(
             f"A drill of {duration_s:g} s cannot be run.", f"Give --duration 1 to {LONGEST_S}."
         )
-    names = scenario_names() if scenario == "all" else (scenario,)
-    reports = [_one(name, seed, duration_s) for name in names]
+    names = drill_names() if scenario == "all" else (scenario,)
+    loaded = [load_scenario(name) for name in names]
+    with database_kept():
+        reports = [
+            _one(each, name, f"{number} of {len(names)} ", seed, duration_s)
+            for number, (each, name) in enumerate(zip(loaded, names, strict=True), start=1)
+        ]
     if as_json:
         print_json(reports if scenario == "all" else reports[0])
     else:
         for each in reports:
             _show(each)
+        if len(reports) > 1:
+            _show_all(reports)
     return 0 if all(is_clean(each) for each in reports) else 1
 
 
-def _one(name: str, seed: int, duration_s: float | None) -> dict[str, Any]:
-    loaded = load_scenario(name)
+def drill_names() -> tuple[str, ...]:
+    """The scenarios that `all` means: those that come with the package but `up`'s demonstration."""
+    return tuple(name for name in scenario_names() if name != DEMO)
+
+
+def _one(
+    loaded: Scenario, name: str, place: str, seed: int, duration_s: float | None
+) -> dict[str, Any]:
     seconds = loaded.duration_s if duration_s is None else duration_s
     columns = (
         TextColumn("{task.fields[scenario]}"),
@@ -51,7 +69,7 @@ def _one(name: str, seed: int, duration_s: float | None) -> dict[str, Any]:
     # Where nobody watches, the bar's last frame would stay behind among the errors.
     unseen = not err.is_terminal
     with Progress(*columns, console=err, transient=True, disable=unseen) as progress:
-        task = progress.add_task("", total=seconds, scenario=loaded.name)
+        task = progress.add_task("", total=seconds, scenario=f"{place}{loaded.name}")
         return run_drill(
             loaded,
             name,
@@ -83,10 +101,15 @@ def _show(report: dict[str, Any]) -> None:
         ("incidents, alerts", f"{report['incidents']}, {report['alerts_sent']}"),
         ("events told, lost, doubled", f"{report['events']}, {report['events_lost']}, "
          f"{report['events_doubled']}"),
+        ("good data called bad", report["false_alarms"]),
         ("faults, undetected", f"{len(report['faults'])}, {report['faults_undetected']}"),
     ]  # fmt: skip
     for name, value in rows:
         table.add_row(name, str(value))
+    if report["description"]:
+        out.print(report["description"], markup=False)
+    for each in report["mapped"]:
+        out.print(f"  {each}", markup=False)
     out.print(table)
     classes = Table(title="By failure class")
     for column in ("failure class", "met", "healed"):
@@ -96,6 +119,24 @@ def _show(report: dict[str, Any]) -> None:
     out.print(classes)
     for each in (*report["wrong_examples"], *report["error_examples"]):
         out.print(each, markup=False)
+
+
+def _show_all(reports: list[dict[str, Any]]) -> None:
+    table = Table(title=f"All {len(reports)} drills")
+    for column in ("scenario", "requests", "met", "healed", "errors", "wrong", "events lost", ""):
+        table.add_column(column)
+    for report in reports:
+        table.add_row(
+            report["scenario"],
+            str(report["requests"]),
+            str(report["met_fault"]),
+            f"{report['healed_share']:.1%}",
+            str(report["reader_errors"]),
+            str(report["wrong_as_good"]),
+            str(report["events_lost"] + report["events_doubled"]),
+            "clean" if is_clean(report) else "[red]not clean[/red]",
+        )
+    out.print(table)
 
 
 def _spread(values: dict[str, float | None]) -> str:
