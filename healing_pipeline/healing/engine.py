@@ -219,7 +219,7 @@ class HealingEngine:
     ) -> Answer | HealingFailed:
         attempting = self._attempting(question, deadline_s)
         route = self._parts.routes.get(question.endpoint.id) if follow_route else None
-        if route is not None:
+        if route is not None and not self._is_behind(route, attempting):
             routed = await self._by_route(route, attempting)
             if routed is not None:
                 return routed
@@ -281,6 +281,15 @@ class HealingEngine:
         if isinstance(result, Healed):
             attempting.remember(result)
 
+    def _is_behind(self, route: Route, attempting: Attempting) -> bool:
+        """Whether a detour promises the data itself where the route has something less.
+
+        A route is from the moment of its heal run; the guard knows which ways are open now.
+        """
+        way, source = attempting.way, attempting.question.source
+        is_detour = way.is_open and not _is_primary(source, way)
+        return is_detour and route.fidelity is not Fidelity.EXACT
+
     def _routed(self, route: Route) -> Strategy | None:
         if route.strategy in FOLLOW_A_CALL:
             return None
@@ -288,7 +297,7 @@ class HealingEngine:
 
     def _name_of(self, source: Source, way: Way) -> tuple[str, Verdict | None]:
         """What a first call by a way goes on record as, and what it heals where it heals."""
-        if way.host is source.hosts[0] and (not source.keys or way.key is source.keys[0]):
+        if _is_primary(source, way):
             return PLAIN, None
         name = BY_OTHER_HOST if way.host != source.hosts[0] else BY_OTHER_KEY
         now, wall_now = self._clock.monotonic(), self._clock.now()
@@ -371,6 +380,10 @@ class HealingEngine:
             # A reader in a hurry keeps half of the time for healing.
             attempt_timeout_s=min(self._attempt_timeout_s, deadline_s / 2),
         )
+
+
+def _is_primary(source: Source, way: Way) -> bool:
+    return way.host is source.hosts[0] and (not source.keys or way.key is source.keys[0])
 
 
 def _require_same_subject(

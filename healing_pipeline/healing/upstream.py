@@ -78,7 +78,10 @@ class Asking:
         if self.calls >= MOST_CALLS:
             return self._refused(request, f"{MOST_CALLS} calls were made for this request already")
         if by is not None:
-            return await self._ask(request, timeout_s, by.endpoint, by.provider, own=False)
+            # To the other source this is a first call, no repetition of one that failed there.
+            return await self._ask(
+                request, timeout_s, by.endpoint, by.provider, own=False, healing=False
+            )
         question = self._question
         line = question.line
         own = request.line.path == line.path and request.line.params == line.params

@@ -12,6 +12,7 @@ from healing_pipeline.errors import AnotherQuestionError
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.healing.facts import AnswerFact, Attempt
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.memory import Route
 from healing_pipeline.healing.upstream import MOST_CALLS
 from healing_pipeline.probing.failure_class import FailureClass
 
@@ -172,3 +173,31 @@ def test_a_reader_who_wants_no_healing_gets_what_the_upstream_said_and_it_is_on_
     assert seen.response.status == 500
     (attempt,) = world.facts_of(Attempt)
     assert attempt.failure_class == FailureClass.SERVER_ERROR
+
+
+def test_a_route_to_old_data_is_left_when_another_way_has_the_data_itself():
+    def script(request, at):
+        return good() if request.key_name == "spare" or at < 1 else bad(FailureClass.AUTH_ERROR)
+
+    world = World(script, keys=("primary", "spare"))
+    world.fetch()
+    world.time.elapsed = 2
+    world.fetch()
+    world.routes.put(
+        Route("line/x", "use_cached_data", Fidelity.STALE, FailureClass.AUTH_ERROR, incident_id=1)
+    )
+    end = world.fetch()
+    assert (end.fidelity, end.strategy) == (Fidelity.EXACT, "rotate_api_key")
+
+
+def test_asking_another_provider_is_no_retry_at_that_provider():
+    world = World(
+        lambda request, at: good() if request.source == "other" else bad(FailureClass.NOT_FOUND),
+        alternate=True,
+    )
+    budget = world.engine.guard._source("other").budget
+    for _ in range(3):
+        budget.begin(healing=True)
+    assert budget.refusal() is not None
+    end = world.fetch()
+    assert (end.strategy, end.provider) == ("fallback_provider", "other")

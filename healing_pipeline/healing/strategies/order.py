@@ -25,14 +25,15 @@ _HOST_TROUBLE = (
     "use_daily_data",
     *_OTHERS_IN_ITS_PLACE,
 )
-# A race has a way more than a retry, and begins it sooner.
+# A race has a way more than a retry, and begins it sooner; after both of its calls were late, one
+# more of the same is the least likely thing to help.
 _LATENESS = (
     "alternate_host",
     "fallback_provider",
     "hedged_request",
-    "exponential_backoff_retry",
     *_STORED,
     "reduce_request_size",
+    "exponential_backoff_retry",
     "use_daily_data",
     *_OTHERS_IN_ITS_PLACE,
 )

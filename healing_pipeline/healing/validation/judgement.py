@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from healing_pipeline.catalog.market_hours import HOURS
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Reading
@@ -42,7 +43,7 @@ def judge(
     reading : Reading
         What the body says.
     endpoint : Endpoint
-        Gives `max_age_s`.
+        Gives `max_age_s`, and the calendar in whose open hours it is counted.
     last : Reading or None
         The last good reading of the same question.
     now : datetime
@@ -55,22 +56,26 @@ def judge(
 
     Notes
     -----
-    Numbers that are frozen under fresh time stamps pass this gate: they differ in nothing from a
-    market that did not move.
+    Numbers that are frozen under fresh time stamps pass this gate: `Scrutiny` knows them by how
+    they moved before.
     """
     age = now - reading.as_of
-    newest = reading.points[-1].field
-    if age < -FUTURE_TOLERANCE and (newest == "volume" or _is_bounded(newest)):
+    if age < -FUTURE_TOLERANCE and any(_is_bounded(field) for field in reading.fields):
         return Verdict(
             FailureClass.INVALID_DATA,
             f"the newest number is dated {reading.as_of:%Y-%m-%d %H:%M} UTC, in the future",
         )
     if endpoint.max_age_s is not None and age.total_seconds() > endpoint.max_age_s:
-        return Verdict(
-            FailureClass.STALE_DATA,
-            f"the newest number is {age.total_seconds():.0f} s old, "
-            f"over the endpoint's {endpoint.max_age_s:.0f} s",
-        )
+        age_s, kind = age.total_seconds(), ""
+        if endpoint.calendar is not None:
+            age_s = HOURS[endpoint.calendar].open_seconds_between(reading.as_of, now)
+            kind = " of open market"
+        if age_s > endpoint.max_age_s:
+            return Verdict(
+                FailureClass.STALE_DATA,
+                f"the newest number is {age_s:.0f} s{kind} old, "
+                f"over the endpoint's {endpoint.max_age_s:.0f} s",
+            )
     if last is None or last.instrument != reading.instrument:
         return None
     if reading.as_of < last.as_of - BACKWARDS_TOLERANCE:
@@ -90,12 +95,9 @@ def _is_bounded(field: str) -> bool:
 def _impossible(reading: Reading, last: Reading) -> Verdict | None:
     if reading.interval != last.interval or reading.as_of - last.as_of > SAME_SESSION:
         return None
-    # Points ascend in time, so what stays is the newest of each field.
-    before = {point.field: point.value for point in last.points if _is_bounded(point.field)}
-    after = {point.field: point.value for point in reading.points if _is_bounded(point.field)}
-    for field, old in before.items():
-        new = after.get(field)
-        if new is None or old <= 0:
+    for field in last.fields:
+        old, new = last.newest(field), reading.newest(field)
+        if old is None or new is None or old <= 0 or not _is_bounded(field):
             continue
         ratio = new / old
         if not 1 / IMPOSSIBLE_RATIO <= ratio <= IMPOSSIBLE_RATIO:

@@ -13,13 +13,15 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice, pairwise
+from itertools import pairwise
 from statistics import median
 
+from healing_pipeline.catalog.market_hours import HOURS
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.healing.strategy import Snapshot
+from healing_pipeline.healing.validation.attendance import absent
 from healing_pipeline.healing.validation.movement import CONFIRMED_AFTER_S, Movement, Suspect
-from healing_pipeline.healing.validation.stillness import newest_two, standing_still
+from healing_pipeline.healing.validation.stillness import standing_still
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Reading
 from healing_pipeline.probing.response import Verdict
@@ -31,6 +33,9 @@ CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,4}")
 # Below this a rate of one and the same date differs by rounding only.
 SAME_RATE = 1e-5
 
+# A provider may mend a table; what it keeps telling for so long is believed.
+TABLE_BELIEVED_AFTER_S = 600.0
+
 # So long after a source was caught its live numbers are believed only once they are seen to move.
 WARY_S = 20.0
 
@@ -41,12 +46,20 @@ MOST_QUESTIONS = 4096
 BARS_FOR_SCALE = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Table:
-    """A table of rates as last seen."""
+    """A table of rates as last believed, and other content under its date since when."""
 
     as_of: datetime
-    rates: tuple[float, ...]
+    rates: dict[str, float]
+    doubted: dict[str, float] | None = None
+    doubted_s: float = 0.0
+
+    def doubt(self, rates: dict[str, float], at_s: float) -> float:
+        """Since when these rates are told instead."""
+        if self.doubted != rates:
+            self.doubted, self.doubted_s = rates, at_s
+        return self.doubted_s
 
 
 @dataclass(slots=True)
@@ -84,30 +97,35 @@ class Scrutiny:
         endpoint: Endpoint,
         last: Snapshot | None,
         now: datetime,
-        *,
-        is_open: bool = True,
     ) -> Verdict | None:
         """Find fault with a reading that is good by itself.
 
         Parameters
         ----------
         question : tuple of str
-            Equal for looks at the same numbers.
+            Equal for looks at the same numbers. Where it says that a reader changed the window,
+            days may be missing from it.
+        endpoint : Endpoint
+            Gives source and calendar.
         last : Snapshot or None
             What to begin with where this question was not seen before.
         now : datetime
             Aware UTC, of the answer's arrival.
-        is_open : bool
-            Whether the market is open now.
 
         Returns
         -------
         Verdict or None
-            Stale data, with the reason; None when it may be believed.
+            What is wrong, with the reason; None when it may be believed.
         """
+        hours = None if endpoint.calendar is None else HOURS[endpoint.calendar]
+        if hours is not None and not question[1]:
+            missed = absent(reading, hours, last, now)
+            if missed is not None:
+                return missed
         if reading.interval == "now" and _is_table(reading):
-            why = self._contradiction(question, reading)
+            why = self._contradiction(question, reading, last, now.timestamp())
         else:
+            is_open = hours is None or hours.is_open(now)
             why = self._frozen(question, reading, endpoint, last, now, is_open)
         return None if why is None else Verdict(FailureClass.STALE_DATA, why)
 
@@ -116,8 +134,6 @@ class Scrutiny:
         known = self._known.get(question)
         if known is None:
             return
-        if known.table is not None and reading.interval == "now":
-            known.table = None
         for field, value in _live_numbers(reading):
             movement = known.movements.get(field)
             suspect = None if movement is None else movement.suspect
@@ -127,25 +143,33 @@ class Scrutiny:
                 movement.believe(suspect.value, now.timestamp())
                 known.cleared_s = now.timestamp()
 
-    def _contradiction(self, question: QuestionKey, reading: Reading) -> str | None:
+    def _contradiction(
+        self, question: QuestionKey, reading: Reading, last: Snapshot | None, at_s: float
+    ) -> str | None:
         """One table has one content: other rates under the same date are of another day."""
-        rates = tuple([point.value for point in reading.points])
+        rates = _rates(reading)
         known = self._known.get(question)
-        table = None if known is None else known.table
-        if table is not None and table.as_of == reading.as_of and len(table.rates) == len(rates):
-            if table.rates == rates:
-                return None
-            for point, told in zip(reading.points, table.rates, strict=True):
-                if not math.isclose(point.value, told, rel_tol=SAME_RATE):
-                    return (
-                        f"{point.field} is {point.value:g}, was {told:g} in the table of the same "
-                        f"{reading.as_of:%Y-%m-%d %H:%M:%S} UTC"
-                    )
-        self._remember(
-            question,
-            _Known(reading.as_of, reading.points[-1].at, {}, _Table(reading.as_of, rates)),
+        if known is None:
+            since = reading if last is None else last.reading
+            known = _Known(since.as_of, since.newest_at, {}, _Table(since.as_of, _rates(since)))
+            self._remember(question, known)
+        table = known.table
+        if table is None or table.as_of != reading.as_of or table.rates == rates:
+            known.table = _Table(reading.as_of, rates)
+            return None
+        differing = [
+            field
+            for field, rate in rates.items()
+            if not math.isclose(rate, table.rates.get(field, rate), rel_tol=SAME_RATE)
+        ]
+        if not differing or at_s - table.doubt(rates, at_s) >= TABLE_BELIEVED_AFTER_S:
+            known.table = _Table(reading.as_of, rates)
+            return None
+        field = differing[0]
+        return (
+            f"{field} is {rates[field]:g}, was {table.rates[field]:g} in the table of the same "
+            f"{reading.as_of:%Y-%m-%d %H:%M:%S} UTC"
         )
-        return None
 
     def _frozen(
         self,
@@ -165,7 +189,7 @@ class Scrutiny:
         known = self._known.get(question)
         if known is None:
             known = self._begin(question, reading, last)
-        is_same_bar = reading.points[-1].at == known.newest_at or reading.interval == "now"
+        is_same_bar = reading.interval == "now" or reading.newest_at == known.newest_at
         is_comparable = is_open and (is_same_bar or not _is_dated(reading.interval))
         is_fresh = reading.as_of > known.as_of
         scale = self._scales.get(reading.instrument)
@@ -189,7 +213,7 @@ class Scrutiny:
                 why = _wary(known, field, value, caught[0], at_s)
             found = found or (why and f"{field} of {reading.instrument} {why}")
         if found is None:
-            known.as_of, known.newest_at = reading.as_of, reading.points[-1].at
+            known.as_of, known.newest_at = reading.as_of, reading.newest_at
         return found
 
     def _begin(self, question: QuestionKey, reading: Reading, last: Snapshot | None) -> _Known:
@@ -201,7 +225,7 @@ class Scrutiny:
                 if len(self._scales) > self._most:
                     self._scales.popitem(last=False)
         since = reading if last is None else last.reading
-        known = _Known(since.as_of, since.points[-1].at, {})
+        known = _Known(since.as_of, since.newest_at, {})
         if last is not None:
             seen_s = last.fetched_at.timestamp()
             for field, value in _live_numbers(last.reading):
@@ -227,28 +251,25 @@ def scale_of(reading: Reading) -> float | None:
     The median, so that a split or one wild day does not make everything look usual; None for too
     few bars or for ones that mostly stand still.
     """
-    closes = list(
-        islice(
-            ((point.at, point.value) for point in reversed(reading.points) if _closes(point.field)),
-            BARS_FOR_SCALE,
-        )
+    rows = zip(
+        reading.at_s[-BARS_FOR_SCALE:], reading.column("close")[-BARS_FOR_SCALE:], strict=True
     )
+    closes = [(at_s, value) for at_s, value in rows if value is not None and value > 0]
     strides = [
-        abs(math.log(value / before)) / math.sqrt((at - earlier).total_seconds())
-        for (at, value), (earlier, before) in pairwise(closes)
-        if value > 0 and before > 0
+        abs(math.log(value / before)) / math.sqrt(at_s - earlier_s)
+        for (earlier_s, before), (at_s, value) in pairwise(closes)
     ]
     if len(strides) < 8:
         return None
     return median(strides) / 0.6745 or None
 
 
-def _closes(field: str) -> bool:
-    return field == "close"
-
-
 def _is_table(reading: Reading) -> bool:
-    return CURRENCY.fullmatch(reading.points[0].field) is not None
+    return CURRENCY.fullmatch(reading.fields[0]) is not None
+
+
+def _rates(reading: Reading) -> dict[str, float]:
+    return dict(_live_numbers(reading))
 
 
 def _is_dated(interval: str) -> bool:
@@ -258,12 +279,14 @@ def _is_dated(interval: str) -> bool:
 def _live_numbers(reading: Reading) -> Iterator[tuple[str, float]]:
     """The numbers that should move from look to look: quotes, or the newest close."""
     if reading.interval != "now":
-        newest, _ = newest_two(reading)
-        if newest is not None and reading.points[-1].field != "value":
+        newest = reading.newest("close")
+        if newest is not None:
             yield "close", newest
         return
-    for point in reading.points:
-        yield point.field, point.value
+    for field in reading.fields:
+        newest = reading.newest(field)
+        if newest is not None:
+            yield field, newest
 
 
 def _stood(suspect: Suspect, value: float, at_s: float) -> bool:

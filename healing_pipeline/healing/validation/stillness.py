@@ -29,9 +29,9 @@ class Row:
 def newest_two(reading: Reading) -> tuple[float | None, float | None]:
     """The newest ``close`` or ``value`` of a series and the one before, without reading it all."""
     found: list[float] = []
-    for point in reversed(reading.points):
-        if point.field in FEWEST_STILL:
-            found.append(point.value)
+    for value in reversed(_column(reading)):
+        if value is not None:
+            found.append(value)
             if len(found) == 2:
                 return found[0], found[1]
     return (found[0] if found else None), None
@@ -76,12 +76,13 @@ def standing_still(reading: Reading) -> str | None:
 
 
 def _rows(reading: Reading) -> list[Row]:
-    by_at: dict[object, dict[str, float]] = {}
-    for point in reading.points:
-        by_at.setdefault(point.at, {})[point.field] = point.value
-    rows = []
-    for row in by_at.values():
-        value = row.get("close", row.get("value"))
-        if value is not None:
-            rows.append(Row(value, row.get("open"), row.get("volume")))
-    return rows
+    columns = (_column(reading), reading.column("open"), reading.column("volume"))
+    return [
+        Row(value, opened, volume)
+        for value, opened, volume in zip(*columns, strict=True)
+        if value is not None
+    ]
+
+
+def _column(reading: Reading) -> tuple[float | None, ...]:
+    return reading.column("close" if "close" in reading.fields else "value")
