@@ -43,6 +43,7 @@ _ODD = (
 )  # fmt: skip
 """What a body of another form than expected makes a look raise."""
 
+_KINDS = frozenset({int, float, NoneType})
 _NUMERALS = "0123456789.-"
 _LONGEST_NUMERAL = 63
 _LONGEST_TEXT = 100
@@ -107,12 +108,15 @@ def odd(what: str) -> NotReadableError:
 def numbers(column: Sequence[Any], sign: Sign) -> Column:
     """A column of finite floats and None, out of one of JSON's numbers and nulls, not all null."""
     kinds = set(map(type, column))
-    present = [each for each in column if each is not None] if NoneType in kinds else column
-    if not kinds <= {int, float, NoneType} or not present:
-        raise odd("not numbers, or none at all")
-    if int in kinds:
+    if not kinds <= _KINDS:
+        raise odd("not numbers")
+    if NoneType in kinds:
         column = [None if each is None else float(each) for each in column]
-    _hold(present, sign)
+        _hold([each for each in column if each is not None], sign)
+        return column
+    if int in kinds:
+        column = list(map(float, column))
+    _hold(column, sign)
     return column
 
 
@@ -127,8 +131,10 @@ def numerals(column: Sequence[Any], sign: Sign) -> Sequence[float]:
 
 def _hold(present: Sequence[float], sign: Sign) -> None:
     """Hold numbers to what they have to be; a sum that overflows is not plain either."""
+    if not present:
+        raise odd("no number at all")
     least = 0.0 if sign is Sign.ANY else min(present)
-    if not isfinite(sum(present)) or least < 0 or (least == 0 and sign is Sign.POSITIVE):
+    if least < 0 or (least == 0 and sign is Sign.POSITIVE) or not isfinite(sum(present)):
         raise odd(f"numbers that are not finite or not {sign.name}")
 
 
