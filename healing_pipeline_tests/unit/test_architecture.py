@@ -42,8 +42,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The addresses and keys of the simulator are settings; running it is not.
     "installation": CORE | WORDS | {"providers", "simulator.hosts", "simulator.keys"},
     "control": CORE | WORDS | {"providers.provider", "storage"},
-    "session": CORE | WORDS | {"control", "installation", "storage", "transport"},
-    "orchestration": CORE | WORDS | {"control", "installation", "session", "storage"},
+    "data_path": CORE | WORDS | {"installation", "storage", "transport"},
+    "client": CORE | WORDS | {"data_path", "installation"},
+    "session": CORE | WORDS | {"control", "data_path", "installation", "storage", "transport"},
+    "orchestration": CORE | WORDS | {"client", "control", "installation", "session", "storage"},
+    "web": CORE | WORDS | {"client", "data_path", "installation", "providers"},
     "definitions": {"installation", "orchestration"},
     "stack": CORE | WORDS | {"installation", "session", "simulator", "storage"},
     "drill": CORE
@@ -51,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"control", "installation", "providers", "simulator", "storage", "transport"},
     "cli": CORE
     | WORDS
-    | {"drill", "installation", "providers", "session", "simulator", "stack", "storage"},
+    | {"drill", "installation", "providers", "session", "simulator", "stack", "storage", "web"},
     "__main__": {"cli"},
 }
 
@@ -61,14 +64,15 @@ ONLY_IN: dict[str, set[str]] = {
     "dagster_postgres": {"orchestration"},
     "httpx": {"transport", "simulator", "cli"},
     "requests": set(),
-    "aiohttp": set(),
-    "starlette": set(),
-    "uvicorn": set(),
+    "aiohttp": {"transport"},
+    "yarl": {"transport"},
+    "starlette": {"web"},
+    "uvicorn": {"web", "cli"},
     "fastapi": set(),
     "psycopg": {"storage", "control", "stack", "drill"},
     "psycopg2": set(),
     "sqlalchemy": set(),
-    "anyio": {"session"},
+    "anyio": {"session", "client"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
