@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.healing.validation import Scrutiny
 from healing_pipeline.healing.validation.movement import BELIEVED_AFTER_S, CONFIRMED_AFTER_S
-from healing_pipeline.healing.validation.scrutiny import WARY_S, scale_of
+from healing_pipeline.healing.validation.scrutiny import TABLE_BELIEVED_AFTER_S, WARY_S, scale_of
 from healing_pipeline.healing.validation.stillness import standing_still
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Point, Reading
@@ -43,10 +44,9 @@ class Looks:
     def at(self, at_s, value, **more):
         return self.reading(quote(value, at_s), at_s, **more)
 
-    def reading(self, reading, at_s, last=None, is_open=True):
+    def reading(self, reading, at_s, last=None):
         now = BEGAN + timedelta(seconds=at_s)
-        key = (self.name, "")
-        return self.scrutiny.examine(key, reading, self.endpoint, last, now, is_open=is_open)
+        return self.scrutiny.examine((self.name, ""), reading, self.endpoint, last, now)
 
 
 def walk(seed: int, per_look: float = 1e-4) -> Callable[[], float]:
@@ -168,9 +168,14 @@ def test_what_never_moved_is_not_accused_of_standing_still():
 
 def test_in_a_closed_market_anything_may_stand_or_open_elsewhere():
     seen, step, at_s = after_a_calm_minute(looks=100)
-    close = step()
+    close, night_s = step(), 10 * HOUR_S  # 20:00 New York
+    assert seen.at(at_s, close) is None
+    seen.endpoint = replace(QUOTES, calendar=Calendar.XNYS)
     for look in range(100):
-        assert seen.at(at_s + 60 * look, close, is_open=False) is None
+        assert seen.at(night_s + 60 * look, close) is None
+    assert seen.at(night_s + 6100, close * 1.1) is None
+    assert seen.at(23.5 * HOUR_S, close * 0.9) is None, "the first look of the next morning"
+    assert "jumped" in seen.at(23.5 * HOUR_S + 60, close * 1.3).evidence
 
 
 def test_another_source_that_agrees_makes_a_jump_believed():
@@ -221,6 +226,11 @@ def test_one_table_has_one_content():
     verdict = seen.reading(table(0, EUR=0.92, GBP=0.78), 180)
     assert "GBP is 0.78, was 0.79 in the table of the same 2026-03-02 15:00:00" in verdict.evidence
     assert seen.reading(table(3600, EUR=0.93, GBP=0.78), 3700) is None, "the next table"
+    mended = table(3600, EUR=0.94, GBP=0.78)
+    assert seen.reading(mended, 3800) is not None
+    assert seen.reading(mended, 3800 + TABLE_BELIEVED_AFTER_S) is None, "it keeps telling so"
+    before = Snapshot(BEGAN, table(0, EUR=0.92), b"", "x")
+    assert Looks().reading(table(0, EUR=0.95), 60, last=before) is not None
 
 
 def test_rates_that_are_renewed_once_a_day_are_never_accused_of_standing_still():
