@@ -79,7 +79,7 @@ class Attempting:
             source=question.source,
             path=question.path,
             ways=parts.guard.ways(question.source.name, parts.clock.monotonic(), now),
-            alternates=parts.alternates_of(question.endpoint),
+            alternates=parts.alternates_of(question.endpoint, self.way),
         )
 
     async def observe(self) -> Observation:

@@ -12,7 +12,7 @@ from healing_pipeline.healing.batches import Batches
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.guard.guard import Guard
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
-from healing_pipeline.healing.strategy import Alternate
+from healing_pipeline.healing.strategy import Alternate, Way
 from healing_pipeline.healing.validation import Scrutiny
 from healing_pipeline.probing.response import Response
 from healing_pipeline.providers.provider import Provider, UpstreamRequest
@@ -78,20 +78,28 @@ class Parts:
         """Whoever speaks for an endpoint of the catalog."""
         return self.providers[self.catalog.sources[endpoint.source].provider]
 
-    def alternates_of(self, endpoint: Endpoint) -> tuple[Alternate, ...]:
+    def alternates_of(self, endpoint: Endpoint, failed: Way) -> tuple[Alternate, ...]:
         """The endpoints that carry the same data, each with the best way to it now.
 
-        One that the catalog of this installation does not have is no alternate.
+        One that the catalog of this installation does not have is no alternate. One of the same
+        source is asked at another host than the `failed` way's, where there is one.
         """
-        now, wall_now = self.clock.monotonic(), self.clock.now()
         found = (self.catalog.endpoints.get(each) for each in endpoint.alternates.endpoints)
         return tuple(
             Alternate(
                 endpoint=each,
                 source=self.source_of(each),
                 provider=self.provider_of(each),
-                way=self.guard.choose(each.source, now, wall_now),
+                way=self._way_to(each, failed if each.source == endpoint.source else None),
             )
             for each in found
             if each is not None
         )
+
+    def _way_to(self, endpoint: Endpoint, failed: Way | None) -> Way:
+        now, wall_now = self.clock.monotonic(), self.clock.now()
+        if failed is not None:
+            for way in self.guard.ways(endpoint.source, now, wall_now):
+                if way.is_open and way.host != failed.host:
+                    return way
+        return self.guard.choose(endpoint.source, now, wall_now)
