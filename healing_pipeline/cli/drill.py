@@ -92,6 +92,7 @@ def _show(report: dict[str, Any]) -> None:
         ("met a fault", report["met_fault"]),
         ("unavoidable", report["unavoidable"]),
         ("healed share", f"{report['healed_share']:.1%}"),
+        ("healed by", _healed_by(report["healed_by_strategy"])),
         ("reader errors", report["reader_errors"]),
         ("wrong as good", report["wrong_as_good"]),
         ("time to detect (p50 / p95 / max)", _spread(report["time_to_detect_s"])),
@@ -137,6 +138,11 @@ def _show_all(reports: list[dict[str, Any]]) -> None:
             "clean" if is_clean(report) else "[red]not clean[/red]",
         )
     out.print(table)
+
+
+def _healed_by(counts: dict[str, int]) -> str:
+    most = sorted(counts.items(), key=lambda each: -each[1])
+    return "\n".join(f"{count} {name}" for name, count in most) or "-"
 
 
 def _spread(values: dict[str, float | None]) -> str:

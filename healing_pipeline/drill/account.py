@@ -133,6 +133,7 @@ def _outcome(
         seconds=read.end.seconds,
         heal_s=heal_s if met else 0.0,
         misjudged=fate.misjudged,
+        strategy=None if answer is None else answer.strategy,
     )
 
 

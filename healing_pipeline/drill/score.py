@@ -35,6 +35,8 @@ class Outcome:
         Seconds from the end of the first attempt to the answer; 0 when nothing was healed.
     misjudged : bool
         Whether good data was called bad, and so healed for nothing.
+    strategy : str or None
+        What gave the answer; None when there is none.
     """
 
     request_id: str
@@ -49,6 +51,7 @@ class Outcome:
     seconds: float
     heal_s: float
     misjudged: bool = False
+    strategy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,9 @@ def score(
         "unavoidable": len(unavoidable),
         "healed_share": _healed_share(healable, len(errors)),
         "healed_by_class": _by_class(met),
+        "healed_by_strategy": dict(
+            sorted(Counter(each.strategy for each in met if each.strategy is not None).items())
+        ),
         "reader_errors": len(errors),
         "wrong_as_good": sum(each.wrong is not None for each in outcomes),
         "time_to_detect_s": spread(

@@ -13,17 +13,27 @@ from healing_pipeline.simulator.scenario import load_scenario
 
 pytestmark = pytest.mark.processes
 
-# An error burst, a revoked key, a mangled body and a dead host, some of them at once.
+# An error burst, a revoked key, a mangled body, a dead host and a blocked provider, some at once.
 STORM = """
 name: storm
-sources: [fred, exchange_rate]
+sources: [fred, exchange_rate, yahoo, polygon]
 duration_s: 8
-traffic: {readers: 4, requests_per_s: 20}
+traffic: {readers: 4, requests_per_s: 30}
 faults:
   - {at_s: 1, for_s: 3, match: {source: fred, share: 0.8}, fault: server_error}
   - {at_s: 2, for_s: 4, match: {source: exchange_rate, host: v6}, fault: down}
   - {at_s: 4.5, for_s: 1.5, match: {source: fred, path: "/fred/series/*"}, fault: truncate}
   - {at_s: 6, for_s: 1.5, match: {source: fred, key: primary}, fault: auth_error}
+  - {at_s: 3, for_s: 4, match: {source: yahoo}, fault: bot_block}
+"""
+# As Upptime keeps it: half an hour of an API that fell over while its documentation hung.
+HISTORY = """\
+checked_at,endpoint,status,http_code,response_ms,commit
+2026-01-05T12:00:00+00:00,API,up,200,90,a
+2026-01-05T12:05:00+00:00,API,down,503,0,b
+2026-01-05T12:08:00+00:00,Docs,down,0,0,c
+2026-01-05T12:20:00+00:00,API,up,200,95,d
+2026-01-05T12:35:00+00:00,Docs,up,200,80,e
 """
 SEED = 5
 
@@ -50,6 +60,40 @@ def drills(pg_server, tmp_path_factory) -> list[dict]:
         ]
 
 
+@pytest.fixture(scope="module")
+def replay(pg_server, tmp_path_factory) -> dict:
+    """The first seconds of a drill made from a history."""
+    folder: Path = tmp_path_factory.mktemp("replay")
+    file = folder / "some_api.csv"
+    file.write_text(HISTORY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEALING_DATABASE_URL", pg_server.url("postgres"))
+        return run_drill(
+            load_scenario(file),
+            file,
+            seed=SEED,
+            duration_s=8.0,
+            state_dir=folder / "state",
+            progress=lambda what, at_s: None,
+        )
+
+
+def test_a_history_is_replayed_and_says_what_stands_for_what(replay):
+    assert is_clean(replay), (replay["error_examples"], replay["wrong_examples"])
+    assert replay["scenario"] == "some_api"
+    assert [each["fault"] for each in replay["faults"]] == ["server_error", "timeout"]
+    assert [each["met"] > 0 for each in replay["faults"]] == [True, True]
+    assert replay["met_fault"] > 0
+    assert "API is played by yahoo" in replay["mapped"][0]
+
+
+def test_an_answer_of_another_provider_is_among_those_that_were_judged(drills):
+    """Yahoo is blocked as a whole: Polygon's bars are the exact answer that was left."""
+    for report in drills:
+        assert report["healed_by_class"]["bot_block"]["healed"] > 0
+        assert report["healed_by_strategy"]["fallback_provider"] > 0
+
+
 def test_every_reader_is_served_and_none_is_lied_to(drills):
     for report in drills:
         assert report["error_examples"] == []
@@ -69,7 +113,7 @@ def test_no_event_is_lost_or_told_twice(drills):
 
 def test_every_fault_is_met_and_noticed(drills):
     for report in drills:
-        assert len(report["faults"]) == 4
+        assert len(report["faults"]) == 5
         assert report["faults_undetected"] == 0
         assert report["time_to_detect_s"]["max"] < 3
         assert report["incidents"] > 0

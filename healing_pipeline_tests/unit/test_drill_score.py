@@ -152,6 +152,13 @@ def test_a_worked_example():
     assert (made["incidents"], made["alerts_sent"]) == (2, 1)
 
 
+def test_what_healed_is_counted_for_requests_that_met_a_fault():
+    other = replace(HEALED, strategy="alternate_host")
+    made = report([replace(GOOD, strategy="plain"), other, other, replace(STALE, strategy="use")])
+    assert made["healed_by_strategy"] == {"alternate_host": 2, "use": 1}
+    assert report([FAILED])["healed_by_strategy"] == {}
+
+
 def test_where_nothing_was_met_everything_was_healed():
     made = report([GOOD, GOOD])
     assert made["healed_share"] == 1.0
