@@ -23,7 +23,9 @@ from healing_pipeline.probing.response import NoAnswer, Response
 from healing_pipeline.providers.provider import UpstreamRequest
 from healing_pipeline.transport.unpacking import ENCODINGS, PackingError, Unpacked, unpacking
 
-MOST_BYTES = 16 * 1024 * 1024
+MOST_BYTES = 8 * 1024 * 1024
+"""Over what the longest true answer of these providers has (5 MB: 50,000 bars of Polygon's); each
+MB more is time in which one hostile body keeps an event loop from everybody else."""
 MOST_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
