@@ -1,0 +1,97 @@
+"""The command `drill`: what `all` means, and what its exit code and its JSON say."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+
+import pytest
+
+from healing_pipeline.cli import drill as command
+from healing_pipeline.drill.score import Books, Outcome, score
+from healing_pipeline.errors import ConfigurationError
+from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.simulator.scenario import load_scenario
+
+CLEAN = Books(told=1, lost=0, doubled=0, incidents=0, alerts_sent=0)
+
+
+@pytest.fixture
+def played(monkeypatch):
+    """Drills that are over at once; those named in `dirty` have an answer that is wrong."""
+    names, dirty = [], set()
+
+    def run(scenario, source, *, seed, duration_s, state_dir, progress):
+        names.append(source)
+        progress("playing", 0.0)
+        outcome = Outcome(
+            request_id="r",
+            endpoint="fred/dgs10",
+            at_s=0.0,
+            fidelity=Fidelity.EXACT,
+            met_fault=False,
+            failure_class="ok",
+            existed=True,
+            wrong="is 2, in truth 1" if source in dirty else None,
+            upstream_calls=1,
+            seconds=0.1,
+            heal_s=0.0,
+        )
+        made = score(
+            scenario=scenario.name,
+            seed=seed,
+            duration_s=duration_s,
+            outcomes=[outcome],
+            faults=[],
+            books=CLEAN,
+        )
+        return {**made, "description": scenario.description, "mapped": list(scenario.mapped)}
+
+    monkeypatch.setattr(command, "run_drill", run)
+    monkeypatch.setattr(command, "database_kept", nullcontext)
+    return names, dirty
+
+
+def test_all_is_every_shipped_scenario_but_the_demonstration(played, capsys):
+    names, _ = played
+    code = command.drill("all", seed=3, duration_s=None, stack=False, as_json=True)
+    reports = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert [each["scenario"] for each in reports] == names == list(command.drill_names())
+    assert len(names) >= 14
+    assert "demo" not in names
+    for report in reports:
+        assert report["duration_s"] == load_scenario(report["scenario"]).duration_s
+        assert report["description"]
+
+
+def test_one_drill_that_is_not_clean_makes_all_of_them_fail(played, capsys):
+    _, dirty = played
+    dirty.add("flapping")
+    code = command.drill("all", seed=3, duration_s=5.0, stack=False, as_json=True)
+    reports = json.loads(capsys.readouterr().out)
+    assert code == 1
+    assert [each["scenario"] for each in reports if each["wrong_as_good"]] == ["flapping"]
+    assert {each["duration_s"] for each in reports} == {5.0}
+
+
+def test_a_single_drill_is_one_document_and_a_table_for_people(played, capsys):
+    assert command.drill("calm", seed=3, duration_s=2.0, stack=False, as_json=True) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["scenario"] == "calm"
+    assert said.err == ""
+    assert command.drill("calm", seed=3, duration_s=2.0, stack=False, as_json=False) == 0
+    assert "Nothing fails" in capsys.readouterr().out
+
+
+def test_a_mistake_in_any_file_is_found_before_the_first_drill(played):
+    names, _ = played
+    with pytest.raises(ConfigurationError):
+        command.drill("no_such", seed=1, duration_s=None, stack=False, as_json=True)
+    assert names == []
+
+
+def test_every_failure_class_but_ok_has_a_drill():
+    met = {each.kind for name in command.drill_names() for each in load_scenario(name).faults}
+    assert {each.value for each in FailureClass} - {"ok"} <= {each.value for each in met}
