@@ -137,6 +137,20 @@ def test_a_window_that_a_reader_changed_may_have_ended_long_ago():
     assert Scrutiny().examine(("yahoo/x", ""), old, nothing_expected, None, now) is None
 
 
+def test_the_roll_is_called_again_when_rows_change_or_time_passes():
+    endpoint = Endpoint("yahoo/x", "yahoo", "/x", calendar=Calendar.XNYS)
+    days, scrutiny = sessions("2026-03-06"), Scrutiny()
+
+    def look(held, now):
+        return scrutiny.examine(("yahoo/x", ""), series(held), endpoint, None, utc(now))
+
+    for second in range(3):
+        assert look(days, f"2026-03-09 18:00:0{second}") is None
+    assert "2026-03-05" in look((*days[:-2], days[-1]), "2026-03-09 18:00:04").evidence
+    assert look(days, "2026-03-09 18:00:05") is None
+    assert look(days, "2026-03-10 18:00:05").failure_class is FailureClass.STALE_DATA
+
+
 @pytest.mark.parametrize(
     ("now", "is_stale"),
     [

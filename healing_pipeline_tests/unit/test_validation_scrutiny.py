@@ -167,15 +167,18 @@ def test_what_never_moved_is_not_accused_of_standing_still():
 
 
 def test_in_a_closed_market_anything_may_stand_or_open_elsewhere():
-    seen, step, at_s = after_a_calm_minute(looks=100)
-    close, night_s = step(), 10 * HOUR_S  # 20:00 New York
-    assert seen.at(at_s, close) is None
-    seen.endpoint = replace(QUOTES, calendar=Calendar.XNYS)
+    seen, step = Looks(endpoint=replace(QUOTES, calendar=Calendar.XNYS)), walk(4)
+    closing_s = 6 * HOUR_S  # 16:00 New York
+    for before_s in range(200, 0, -2):
+        assert seen.at(closing_s - before_s, step()) is None
+    close = step()
     for look in range(100):
-        assert seen.at(night_s + 60 * look, close) is None
-    assert seen.at(night_s + 6100, close * 1.1) is None
-    assert seen.at(23.5 * HOUR_S, close * 0.9) is None, "the first look of the next morning"
-    assert "jumped" in seen.at(23.5 * HOUR_S + 60, close * 1.3).evidence
+        assert seen.at(closing_s + 2 * look, close) is None
+    assert seen.at(closing_s + 210, close * 1.05) is None, "the auction's price"
+    morning_s = 23.5 * HOUR_S
+    assert seen.at(morning_s - 2, close * 1.05) is None
+    assert seen.at(morning_s + 1000, close * 0.9) is None, "opened elsewhere"
+    assert "jumped" in seen.at(morning_s + 1060, close * 1.3).evidence
 
 
 def test_another_source_that_agrees_makes_a_jump_believed():
@@ -187,6 +190,23 @@ def test_another_source_that_agrees_makes_a_jump_believed():
     assert seen.at(at_s + 1, level) is not None, "the witness speaks of something else"
     seen.scrutiny.corroborate(("q", ""), quote(level * 1.0005, at_s), now)
     assert seen.at(at_s + 2, level) is None
+
+
+def test_a_number_that_another_source_vouched_for_is_not_asked_to_move():
+    seen, step, at_s = after_a_calm_minute()
+    level = step() * 1.05
+    seen.at(at_s, level)
+    assert seen.at(at_s + 2, level) is not None, "the source is caught"
+    now = BEGAN + timedelta(seconds=at_s + 3)
+    seen.scrutiny.corroborate(("q", ""), quote(level, at_s), now)
+    assert seen.at(at_s + 4, level) is None
+
+
+def test_after_a_quarter_of_an_hour_unseen_a_market_may_be_anywhere():
+    seen, step, at_s = after_a_calm_minute()
+    assert seen.at(at_s + 901, step() * 1.1) is None
+    seen, step, at_s = after_a_calm_minute()
+    assert seen.at(at_s + 600, step() * 1.1) is not None
 
 
 def test_the_snapshot_of_an_earlier_process_is_a_first_look():

@@ -37,9 +37,6 @@ MOST_SUSPECTS = 3
 # say that its number is fresh, more is asked for.
 UNLIKELY_STILL = 1e-6
 UNLIKELY_STILL_UNDATED = 1e-8
-FEWEST_STILL = 2.0
-# Quiet moments come together, so a run has to outdo the longest one known, too.
-TIMES_LONGEST_RUN = 2.0
 REMEMBERED_LOOKS = 128.0
 
 # Whatever stands still for so long is believed: a trading halt is true.
@@ -74,8 +71,6 @@ class Movement:
         Looks counted, and those of them without a change; old ones fade.
     run : float
         Looks without a change since the last one, each weighed by its spacing over the usual one.
-    longest_run : float
-        The longest that ended by itself.
     """
 
     value: float
@@ -86,7 +81,6 @@ class Movement:
     looks: float = 0.0
     still_looks: float = 0.0
     run: float = 0.0
-    longest_run: float = 1.0
     suspect: Suspect | None = None
 
     def look(self, value: float, at_s: float, *, is_fresh: bool, scale: float | None) -> str | None:
@@ -145,8 +139,7 @@ class Movement:
         return self._unlikely(is_fresh, at_s)
 
     def _unlikely(self, is_fresh: bool, at_s: float) -> str | None:
-        fewest = max(FEWEST_STILL, TIMES_LONGEST_RUN * self.longest_run)
-        if self.run < fewest or at_s - self.changed_s > BELIEVED_AFTER_S:
+        if at_s - self.changed_s > BELIEVED_AFTER_S:
             return None
         share = (self.still_looks + 1.0) / (self.looks + 2.0)
         if share**self.run > (UNLIKELY_STILL if is_fresh else UNLIKELY_STILL_UNDATED):
@@ -182,7 +175,6 @@ class Movement:
         fade = 1.0 - 1.0 / REMEMBERED_LOOKS if self.looks >= REMEMBERED_LOOKS else 1.0
         self.looks = self.looks * fade + self.run + changed
         self.still_looks = self.still_looks * fade + self.run
-        self.longest_run = max(self.longest_run, self.run)
         spacing_s = min(at_s - self.seen_s, LONGEST_JUMP_S)
         weight = max(1.0 / 16.0, 1.0 / max(self.looks, 1.0))
         self.spacing_s += (spacing_s - self.spacing_s) * weight

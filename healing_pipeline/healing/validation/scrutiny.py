@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from healing_pipeline.catalog.market_hours import HOURS
+from healing_pipeline.catalog.market_hours import HOURS, MarketHours
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.healing.validation.attendance import absent
@@ -42,6 +42,7 @@ WARY_S = 20.0
 # Two sources agree on a live number.
 AGREEMENT = 2e-3
 
+ROLL_S = 600.0
 MOST_QUESTIONS = 4096
 BARS_FOR_SCALE = 60
 
@@ -72,6 +73,7 @@ class _Known:
     table: _Table | None = None
     cleared_s: float = -math.inf
     first_wary: dict[str, float] | None = None
+    roll: tuple[tuple[float, ...], float] | None = None
 
 
 class Scrutiny:
@@ -118,8 +120,8 @@ class Scrutiny:
             What is wrong, with the reason; None when it may be believed.
         """
         hours = None if endpoint.calendar is None else HOURS[endpoint.calendar]
-        if hours is not None and not question[1]:
-            missed = absent(reading, hours, last, now)
+        if hours is not None and not question[1] and reading.interval == "1d":
+            missed = self._absent(question, reading, hours, last, now)
             if missed is not None:
                 return missed
         if reading.interval == "now" and _is_table(reading):
@@ -142,6 +144,24 @@ class Scrutiny:
             if math.isclose(suspect.value, value, rel_tol=AGREEMENT):
                 movement.believe(suspect.value, now.timestamp())
                 known.cleared_s = now.timestamp()
+
+    def _absent(
+        self,
+        question: QuestionKey,
+        reading: Reading,
+        hours: MarketHours,
+        last: Snapshot | None,
+        now: datetime,
+    ) -> Verdict | None:
+        """Call the roll, once for the same rows in the same ten minutes."""
+        known = self._known.get(question)
+        roll = (reading.at_s, now.timestamp() // ROLL_S)
+        if known is not None and known.roll == roll:
+            return None
+        missed = absent(reading, hours, last, now)
+        if known is not None and missed is None:
+            known.roll = roll
+        return missed
 
     def _contradiction(
         self, question: QuestionKey, reading: Reading, last: Snapshot | None, at_s: float
