@@ -63,24 +63,14 @@ def heard(provider: str, path: str, params: Mapping[str, str]) -> Heard:
     return Heard(path, asked, None, key)
 
 
-def said_in_full(
-    provider: str, params: Mapping[str, str], own: Mapping[str, str]
-) -> dict[str, str] | None:
-    """The question with everything said that an endpoint's own parameters say.
+def assumed(provider: str, params: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """What the provider assumes where the client says nothing and the endpoint does.
 
     A reader's parameters are laid over the endpoint's; what the client left out has to be said, or
     the endpoint's window would take its place.
-
-    Returns
-    -------
-    dict or None
-        None where nobody knows what the provider assumes.
     """
-    assumed = _ASSUMED.get(provider, {})
-    left_out = [name for name in own if name not in params]
-    if any(name not in assumed for name in left_out):
-        return None
-    return {**params, **{name: assumed[name] for name in left_out}}
+    known = _ASSUMED.get(provider, {})
+    return {name: known[name] for name in own if name not in params and name in known}
 
 
 def without_secrets(params: Mapping[str, str]) -> dict[str, str]:

@@ -93,7 +93,7 @@ class Gateway:
     ) -> None:
         self._catalog = catalog
         self._providers = providers
-        self._questions = Questions(catalog, providers)
+        self._questions = Questions(catalog, providers, clock.now)
         self._engine = engine
         self._clock = clock
         self._pages = pages

@@ -6,14 +6,15 @@ and the endpoint's own host is asked. What a reader may add is a window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from difflib import get_close_matches
 from urllib.parse import parse_qsl, unquote
 
-from healing_pipeline.catalog.values import Catalog, Endpoint
+from healing_pipeline.catalog.values import Catalog, Endpoint, Source
 from healing_pipeline.providers.provider import Provider
-from healing_pipeline.web.dialects import heard, said_in_full, shown, without_secrets
+from healing_pipeline.web.dialects import assumed, heard, shown, without_secrets
 from healing_pipeline.web.problems import Problem
 
 MOST_BYTES = 4096
@@ -55,10 +56,15 @@ class Questions:
     catalog : Catalog
     providers : Mapping[str, Provider]
         By provider name.
+    now : callable
+        Aware UTC.
     """
 
-    def __init__(self, catalog: Catalog, providers: Mapping[str, Provider]) -> None:
+    def __init__(
+        self, catalog: Catalog, providers: Mapping[str, Provider], now: Callable[[], datetime]
+    ) -> None:
         self._catalog = catalog
+        self._now = now
         self._providers = {
             name: providers[source.provider] for name, source in catalog.sources.items()
         }
@@ -99,6 +105,8 @@ class Questions:
             )
         if not text.isprintable() or not all((name + value).isprintable() for name, value in pairs):
             return Problem("bad-request", "The target holds a control character.")
+        if "{" in text or any("{" in value for _, value in pairs):
+            return Problem("bad-request", "Date marks are the catalogue's. Write dates out.")
         params = dict(pairs)
         if len(params) != len(pairs):
             return Problem("bad-request", "A parameter is given twice. Give each once.")
@@ -131,22 +139,40 @@ class Questions:
         endpoint = self._by_subject.get((name, subject))
         if endpoint is None:
             return self._not_catalogued(name, asked.path, asked.params)
-        params_in_full = said_in_full(source.provider, asked.params, endpoint.params)
-        if params_in_full is None:
-            own = shown(endpoint.path, endpoint.params)
+        said = {**asked.params, **assumed(source.provider, asked.params, endpoint.params)}
+        left = self._endpoints_own(source, endpoint, asked.path, said)
+        if left:
             return Problem(
                 "another-question",
-                f"{endpoint.id} asks {own}; a question without {_left_out(endpoint, asked.params)} "
-                "cannot be laid over it. Say it, or add an endpoint without it.",
+                f"{endpoint.id} asks {shown(endpoint.path, endpoint.params)}; a question without "
+                f"{' and '.join(left)} cannot be laid over it. Say it, or add an endpoint that "
+                "does not have it.",
                 {"endpoint": endpoint.id},
             )
         return Question(
             endpoint.id,
-            params_in_full,
+            said,
             asked.path,
             rendered_as=asked.rendered_as,
             as_key=asked.key,
         )
+
+    def _endpoints_own(
+        self, source: Source, endpoint: Endpoint, path: str, said: Mapping[str, str]
+    ) -> list[str]:
+        """What the request would hold that the reader did not say: the endpoint's own."""
+        line = (
+            self._providers[source.name]
+            .request(
+                replace(endpoint, path=path),
+                source.hosts[0],
+                source.keys[0] if source.keys else None,
+                self._now(),
+                said,
+            )
+            .line
+        )
+        return [f"`{name}`" for name in line.params if name not in said]
 
     def _not_catalogued(self, source: str, path: str, params: Mapping[str, str]) -> Problem:
         asked = shown(path, params)
@@ -165,10 +191,6 @@ class Questions:
             "to `endpoints` of the configuration as `add` shows, and start the gateway again.",
             {"nearest": near, "add": f"{source}/NAME: {{{fields}}}"},
         )
-
-
-def _left_out(endpoint: Endpoint, params: Mapping[str, str]) -> str:
-    return ", ".join(f"`{name}`" for name in endpoint.params if name not in params)
 
 
 def _quoted(text: str) -> str:

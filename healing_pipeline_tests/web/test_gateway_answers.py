@@ -198,6 +198,8 @@ def test_an_unknown_endpoint_names_the_nearest(asker):
         "/v1/yahoo/%ff",
         "/v1/yahoo/quote-aapl?a=%0d%0aX:1",
         "/v1/yahoo/chart-aapl-1d?range=5d&range=1d",
+        "/v1/yahoo/chart-aapl-1d?range={today+1d}",
+        "/proxy/polygon/v2/aggs/ticker/AAPL/range/1/day/{today+1d}/{today}",
         "/proxy/polygon/http://169.254.169.254/latest",
         "/proxy/yahoo/v8/finance/chart/%2e%2e%2fsecret",
     ],

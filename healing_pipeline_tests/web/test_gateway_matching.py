@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
@@ -54,14 +55,20 @@ def test_what_the_client_leaves_out_is_what_its_provider_assumes_not_the_endpoin
     assert params["limit"] == "100000"
 
 
-def test_a_window_that_cannot_be_said_over_the_endpoints_is_refused(asker):
-    problem = asker.problem(
-        "/proxy/yahoo/v8/finance/chart/AAPL?interval=1d&period1=1767225600&period2=1769904000",
-        400,
-        "another-question",
-    )
-    assert "`range`" in problem["detail"]
+def test_what_an_endpoint_would_add_unasked_is_refused(catalog):
+    """A `range` beside a client's own `period1` would win at Yahoo, and nobody would notice."""
+    endpoint = catalog.endpoints["yahoo/chart-aapl-1d"]
+    german = replace(endpoint, params={**endpoint.params, "lang": "de-DE"})
+    asker = Asker(replace(catalog, endpoints={german.id: german}), ScriptedEngine())
+    target = "/proxy/yahoo/v8/finance/chart/AAPL?interval=1d&range=1mo"
+    problem = asker.problem(target, 400, "another-question")
+    assert "`lang`" in problem["detail"]
     assert asker.engine.asked == []
+    assert asked(asker, f"{target}&lang=en-US")[2] == {
+        "interval": "1d",
+        "range": "1mo",
+        "lang": "en-US",
+    }
 
 
 @pytest.mark.parametrize(
