@@ -8,7 +8,8 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types unit explore lock clean
+.PHONY: help setup run test check lint types unit explore drills bench lock clean
+SEED ?= 1
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -44,6 +45,15 @@ unit: setup ## tests without I/O, in seconds
 
 explore: setup ## the properties with fresh random examples, five times as many; minutes
 	@HEALING_HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest healing_pipeline_tests/unit -n 2 --dist loadfile
+
+drills: setup ## every drill scenario, scored on data (SEED=1); a quarter of an hour
+	@$(BIN)/healing drill --scenario all --seed $(SEED)
+
+bench: setup ## what a read costs, and the same faults played to other tools (fetches those); minutes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python benchmarks/overhead.py
+	@$(BIN)/python benchmarks/gateway.py
+	@$(BIN)/python benchmarks/data_path.py --seed $(SEED)
 
 lock: ## resolve the dependencies anew and write requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header \
