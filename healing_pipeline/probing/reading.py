@@ -155,8 +155,20 @@ class Reading(_Made):
 
     def newest(self, field: str) -> float | None:
         """The newest value of a field; None for a field without one."""
-        column = self._columns.values.get(field, ())
+        column = self._columns.values.get(field)
+        if column is None:
+            return None
+        if column[-1] is not None:
+            return column[-1]
         return next((value for value in reversed(column) if value is not None), None)
+
+    def newest_values(self) -> dict[str, float]:
+        """The newest value of every field."""
+        columns = self._columns.values
+        newest = {field: column[-1] for field, column in columns.items()}
+        if None in newest.values():
+            newest = {field: self.newest(field) for field in columns}
+        return {field: value for field, value in newest.items() if value is not None}
 
 
 _set = object.__setattr__

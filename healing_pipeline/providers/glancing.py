@@ -44,7 +44,6 @@ _ODD = (
 """What a body of another form than expected makes a look raise."""
 
 _KINDS = frozenset({int, float, NoneType})
-_NUMERALS = "0123456789.-"
 _LONGEST_NUMERAL = 63
 _LONGEST_TEXT = 100
 
@@ -120,13 +119,15 @@ def numbers(column: Sequence[Any], sign: Sign) -> Column:
     return column
 
 
-def numerals(column: Sequence[Any], sign: Sign) -> Sequence[float]:
-    """A column of finite floats, out of one of texts like ``-1.5``, in no other notation."""
-    if "".join(column).strip(_NUMERALS) or max(map(len, column)) > _LONGEST_NUMERAL:
+def numerals(column: Sequence[Any], sign: Sign) -> Column:
+    """A column of finite floats, out of one of texts that are written as JSON's numbers are."""
+    if max(map(len, column)) > _LONGEST_NUMERAL:
+        raise odd("longer than a number")
+    # A comma inside of a text would be one number more, and a bracket no number.
+    found = orjson.loads(f"[{','.join(column)}]")
+    if len(found) != len(column) or None in found:
         raise odd("not numerals")
-    found = list(map(float, column))
-    _hold(found, sign)
-    return found
+    return numbers(found, sign)
 
 
 def _hold(present: Sequence[float], sign: Sign) -> None:

@@ -43,7 +43,7 @@ MINUTES = {
 }
 FRED_ROWS = [
     {"realtime_start": "x", "realtime_end": "x", "date": f"2024-01-{n:02d}", "value": value}
-    for n, value in ((5, "4.05"), (4, "."), (3, "-4.1"), (2, "4"), (1, ".5"))
+    for n, value in ((5, "4.05"), (4, "."), (3, "-4.1"), (2, "4"), (1, "0.5"))
 ]
 META = {"1. Information": "x", "2. Symbol": "AAPL", "3. Last Refreshed": "2024-03-17"}
 RATE = {
@@ -179,7 +179,9 @@ def test_a_plain_body_is_told_at_a_glance_as_the_careful_look_tells_it(kind):
 # What a body can hold that is nearly what it should hold.
 nearly = st.sampled_from(
     [
-        0, -1, 1, 1.5, True, False, None, "", " ", ".", "-", "None", "1.5", "-1.5", " 1.5", "1_0",
+        0, -1, 1, 1.5, True, False, None, "", " ", ".", "-", "None", "1.5", "-1.5", " 1.5",
+        ".5", "5.", "-0", "0", "1,5", "[1", "2]", "1]", "null", "true", "01", "1_0",
+       
         "1e5", "nan", "+1.5", "1.5.", "9" * 63, "9" * 64, "9" * 400, 2**63, 2**64, 2**70, 10**400,
         1e300, 1.7e308, 5e-324, -0.0, float("nan"), float("inf"), [], {}, [1.5], {"raw": 1.5},
         "2024-01-05", "2024-01-04", "9999-12-31", "2200-01-01", "2024-03-10 02:30:00", "1d", "1wk",

@@ -70,6 +70,7 @@ def test_what_is_asked_without_points_is_what_the_points_say(pair):
             assert [each for each in reading.column(field) if each is not None] == wanted
             assert len(reading.column(field)) == reading.rows
         assert reading.newest("nothing") is None
+        assert reading.newest_values() == newest
         assert reading.column("nothing") == (None,) * reading.rows
 
 
