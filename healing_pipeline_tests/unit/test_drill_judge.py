@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from healing_pipeline.drill.judge import fault_of
+from healing_pipeline.catalog.values import Alternates
+from healing_pipeline.drill.judge import fault_of, rights_of
 from healing_pipeline.drill.world import drill_catalog, line_of
 from healing_pipeline.healing.answer import PLAIN, Answer
 from healing_pipeline.healing.fidelity import Fidelity
@@ -559,6 +560,11 @@ def test_a_proxy_has_to_be_true_and_the_one_that_the_catalog_names(name, substit
 def test_an_endpoint_without_a_substitute_has_no_proxy():
     reading = true_reading("yahoo/chart-spy-5m")
     assert "no such thing" in judged(answer("yahoo/chart-spy-5m", reading, Fidelity.PROXY))
+
+
+def test_an_instrument_that_is_catalogued_as_its_own_substitute_has_no_proxy():
+    endpoint = replace(CATALOG.endpoints["fred/dgs10"], alternates=Alternates(series="DGS10"))
+    assert rights_of(Fidelity.PROXY, endpoint, CATALOG, FETCHED) == ()
 
 
 # Answers that several readers share.
