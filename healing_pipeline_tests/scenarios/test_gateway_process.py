@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -52,9 +53,12 @@ def calm(simulator):
 
 
 @contextmanager
-def running_gateway(simulator, folder, **environ: str) -> Iterator[RunningGateway]:
+def running_gateway(
+    simulator, folder, *, metered: bool = True, **environ: str
+) -> Iterator[RunningGateway]:
     config = folder / "healing_config.yaml"
-    config.write_text(default_config_text().replace("port: 8900", f"port: {simulator.base_port}"))
+    text = default_config_text().replace("port: 8900", f"port: {simulator.base_port}")
+    config.write_text(text if metered else re.sub(r"\n +quota: .*", "", text))
     env = {name: each for name, each in os.environ.items() if not name.startswith("HEALING_")}
     env |= {"HEALING_STATE_DIR": str(folder / "state"), "HEALING_DATABASE_URL": NOWHERE, **environ}
     port = free_port()
