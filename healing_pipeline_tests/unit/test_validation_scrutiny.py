@@ -16,9 +16,11 @@ from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.healing.validation import Scrutiny
+from healing_pipeline.healing.validation.herd import MANY, WARY_S
 from healing_pipeline.healing.validation.movement import BELIEVED_AFTER_S, CONFIRMED_AFTER_S
-from healing_pipeline.healing.validation.scrutiny import TABLE_BELIEVED_AFTER_S, WARY_S, scale_of
+from healing_pipeline.healing.validation.scrutiny import scale_of
 from healing_pipeline.healing.validation.stillness import standing_still
+from healing_pipeline.healing.validation.tables import TABLE_BELIEVED_AFTER_S
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Point, Reading
 from healing_pipeline.simulator.market import Market, moment
@@ -97,6 +99,7 @@ def test_looks_at_the_same_moment_do_not_confirm_each_other():
 
 def test_a_jump_that_many_readers_see_at_once_makes_nobody_wary():
     seen, step, at_s = after_a_calm_minute()
+    catch(seen.scrutiny, at_s, [str(n) for n in range(MANY - 1)])
     sibling, calm, _ = after_a_calm_minute(scrutiny=seen.scrutiny, name="sibling", seed=2)
     level = step() * 1.02
     for later in (0, 0.1, 0.2, 0.3):
@@ -196,7 +199,8 @@ def test_a_number_that_another_source_vouched_for_is_not_asked_to_move():
     seen, step, at_s = after_a_calm_minute()
     level = step() * 1.05
     seen.at(at_s, level)
-    assert seen.at(at_s + 2, level) is not None, "the source is caught"
+    catch(seen.scrutiny, at_s, [str(n) for n in range(MANY)])
+    assert seen.at(at_s + 2, level) is not None
     now = BEGAN + timedelta(seconds=at_s + 3)
     seen.scrutiny.corroborate(("q", ""), quote(level, at_s), now)
     assert seen.at(at_s + 4, level) is None
@@ -218,14 +222,21 @@ def test_the_snapshot_of_an_earlier_process_is_a_first_look():
     assert Looks().at(0, 105.0, last=long_ago) is None
 
 
+def catch(scrutiny, at_s, names):
+    """Let questions of one source jump to where they stand still."""
+    for n, name in enumerate(names):
+        caught, _, _ = after_a_calm_minute(scrutiny=scrutiny, name=name, seed=n + 10)
+        caught.at(at_s, 120.0)
+        assert caught.at(at_s + 2, 120.0) is not None
+
+
 def test_a_source_that_was_caught_is_asked_to_move_once_by_all_its_numbers():
-    caught, _, at_s = after_a_calm_minute()
-    sibling, calm, _ = after_a_calm_minute(scrutiny=caught.scrutiny, name="sibling", seed=2)
+    scrutiny = Scrutiny()
+    sibling, calm, at_s = after_a_calm_minute(scrutiny=scrutiny, name="sibling", seed=2)
     stranger, other, _ = after_a_calm_minute(
-        scrutiny=caught.scrutiny, name="stranger", seed=3, endpoint=OTHERS
+        scrutiny=scrutiny, name="stranger", seed=3, endpoint=OTHERS
     )
-    caught.at(at_s, 120.0)
-    caught.at(at_s + 2, 120.0)
+    catch(scrutiny, at_s, [str(n) for n in range(MANY)])
     frozen = calm()  # frozen so shortly ago that it is no jump
     assert "stood still a moment ago" in sibling.at(at_s + 3, frozen).evidence
     assert sibling.at(at_s + 4, frozen) is not None
@@ -233,6 +244,44 @@ def test_a_source_that_was_caught_is_asked_to_move_once_by_all_its_numbers():
     assert sibling.at(at_s + 8, calm()) is None
     assert stranger.at(at_s + 3, other()) is None
     assert sibling.at(at_s + 10 + WARY_S, calm()) is None
+
+
+def test_one_or_two_frozen_symbols_say_nothing_against_the_others():
+    scrutiny = Scrutiny()
+    sibling, calm, at_s = after_a_calm_minute(scrutiny=scrutiny, name="sibling", seed=2)
+    catch(scrutiny, at_s, [str(n) for n in range(MANY - 1)])
+    assert sibling.at(at_s + 3, calm()) is None
+
+
+def test_quotes_that_stop_together_are_accused_sooner_than_one_that_stops_alone():
+    def looks_until_accused(names):
+        scrutiny, walks = Scrutiny(), {name: walk(n) for n, name in enumerate(names)}
+        seen = {name: Looks(scrutiny=scrutiny, name=name) for name in names}
+        for at_s in range(0, 200, 2):
+            for name in names:
+                assert seen[name].at(at_s, walks[name]()) is None
+        frozen = {name: walks[name]() for name in names}
+        for look in range(40):
+            for name in names:
+                if seen[name].at(200 + 2 * look, frozen[name]) is not None:
+                    return look
+        raise AssertionError("never accused")
+
+    assert looks_until_accused("abcd") <= 1 < looks_until_accused("a")
+
+
+def test_while_one_of_a_kind_moves_the_others_may_stand():
+    scrutiny = Scrutiny()
+    names, walks = "abcd", {name: walk(n) for n, name in enumerate("abcd")}
+    seen = {name: Looks(scrutiny=scrutiny, name=name) for name in names}
+    for at_s in range(0, 200, 2):
+        for name in names:
+            assert seen[name].at(at_s, walks[name]()) is None
+    halted = walks["a"]()
+    for at_s in (200, 202, 204):
+        for name in names:
+            value = halted if name == "a" else walks[name]()
+            assert seen[name].at(at_s, value) is None
 
 
 def test_one_table_has_one_content():

@@ -71,6 +71,8 @@ class Movement:
         Looks counted, and those of them without a change; old ones fade.
     run : float
         Looks without a change since the last one, each weighed by its spacing over the usual one.
+    surprise : float
+        How unlikely the last look was, in nats, for having brought no change.
     """
 
     value: float
@@ -81,6 +83,7 @@ class Movement:
     looks: float = 0.0
     still_looks: float = 0.0
     run: float = 0.0
+    surprise: float = 0.0
     suspect: Suspect | None = None
 
     def look(self, value: float, at_s: float, *, is_fresh: bool, scale: float | None) -> str | None:
@@ -93,6 +96,7 @@ class Movement:
         scale : float or None
             Told by the bars of the instrument, where they are known.
         """
+        self.surprise = 0.0
         if value == self.value:
             return self._still(at_s, is_fresh)
         suspect = self.suspect
@@ -134,20 +138,26 @@ class Movement:
         # Without a stride it has never been seen to move: a bar of yesterday does not.
         if spacing_s < SHORTEST_SPACING_S or not self.strides:
             return self._unlikely(is_fresh, at_s) if self.strides else None
-        self.run += min(1.0, spacing_s / self.spacing_s) if self.spacing_s else 1.0
+        weight = min(1.0, spacing_s / self.spacing_s) if self.spacing_s else 1.0
+        self.run += weight
+        self.surprise = -weight * math.log(self._usual_stillness())
         self.seen_s, self.suspect = at_s, None
         return self._unlikely(is_fresh, at_s)
 
     def _unlikely(self, is_fresh: bool, at_s: float) -> str | None:
         if at_s - self.changed_s > BELIEVED_AFTER_S:
             return None
-        share = (self.still_looks + 1.0) / (self.looks + 2.0)
+        share = self._usual_stillness()
         if share**self.run > (UNLIKELY_STILL if is_fresh else UNLIKELY_STILL_UNDATED):
             return None
         return (
             f"stands at {self.value:g} for {at_s - self.changed_s:.0f} s, "
             f"though it moves in {1 - share:.0%} of the looks"
         )
+
+    def _usual_stillness(self) -> float:
+        """The share of looks that bring no change; never 0."""
+        return (self.still_looks + 1.0) / (self.looks + 2.0)
 
     def _jumped(
         self, value: float, at_s: float, jump: float, usual: float, scale: float | None

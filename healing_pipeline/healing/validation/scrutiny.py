@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +20,10 @@ from healing_pipeline.catalog.market_hours import HOURS, MarketHours
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.healing.validation.attendance import absent
+from healing_pipeline.healing.validation.herd import Herd, SourceHerds
 from healing_pipeline.healing.validation.movement import CONFIRMED_AFTER_S, Movement, Suspect
 from healing_pipeline.healing.validation.stillness import standing_still
+from healing_pipeline.healing.validation.tables import RateTable
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Reading
 from healing_pipeline.probing.response import Verdict
@@ -30,15 +32,6 @@ QuestionKey = tuple[str, str]
 """An endpoint's id, and what a reader changed of its question."""
 
 CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,4}")
-# Below this a rate of one and the same date differs by rounding only.
-SAME_RATE = 1e-5
-
-# A provider may mend a table; what it keeps telling for so long is believed.
-TABLE_BELIEVED_AFTER_S = 600.0
-
-# So long after a source was caught its live numbers are believed only once they are seen to move.
-WARY_S = 20.0
-
 # Two sources agree on a live number.
 AGREEMENT = 2e-3
 
@@ -48,29 +41,13 @@ BARS_FOR_SCALE = 60
 
 
 @dataclass(slots=True)
-class _Table:
-    """A table of rates as last believed, and other content under its date since when."""
-
-    as_of: datetime
-    rates: dict[str, float]
-    doubted: dict[str, float] | None = None
-    doubted_s: float = 0.0
-
-    def doubt(self, rates: dict[str, float], at_s: float) -> float:
-        """Since when these rates are told instead."""
-        if self.doubted != rates:
-            self.doubted, self.doubted_s = rates, at_s
-        return self.doubted_s
-
-
-@dataclass(slots=True)
 class _Known:
     """What is remembered of one question."""
 
     as_of: datetime
     newest_at: datetime
     movements: dict[str, Movement]
-    table: _Table | None = None
+    table: RateTable | None = None
     cleared_s: float = -math.inf
     first_wary: dict[str, float] | None = None
     roll: tuple[tuple[float, ...], float] | None = None
@@ -90,7 +67,7 @@ class Scrutiny:
         self._most = most
         self._known: OrderedDict[QuestionKey, _Known] = OrderedDict()
         self._scales: OrderedDict[str, float] = OrderedDict()
-        self._caught: dict[str, tuple[float, float]] = {}
+        self._sources: dict[str, SourceHerds] = defaultdict(SourceHerds)
 
     def examine(
         self,
@@ -167,29 +144,16 @@ class Scrutiny:
         self, question: QuestionKey, reading: Reading, last: Snapshot | None, at_s: float
     ) -> str | None:
         """One table has one content: other rates under the same date are of another day."""
-        rates = _rates(reading)
+        rates = dict(_live_numbers(reading))
         known = self._known.get(question)
         if known is None:
             since = reading if last is None else last.reading
-            known = _Known(since.as_of, since.newest_at, {}, _Table(since.as_of, _rates(since)))
+            known = _Known(since.as_of, since.newest_at, {})
+            known.table = RateTable(since.as_of, dict(_live_numbers(since)))
             self._remember(question, known)
-        table = known.table
-        if table is None or table.as_of != reading.as_of or table.rates == rates:
-            known.table = _Table(reading.as_of, rates)
-            return None
-        differing = [
-            field
-            for field, rate in rates.items()
-            if not math.isclose(rate, table.rates.get(field, rate), rel_tol=SAME_RATE)
-        ]
-        if not differing or at_s - table.doubt(rates, at_s) >= TABLE_BELIEVED_AFTER_S:
-            known.table = _Table(reading.as_of, rates)
-            return None
-        field = differing[0]
-        return (
-            f"{field} is {rates[field]:g}, was {table.rates[field]:g} in the table of the same "
-            f"{reading.as_of:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        if known.table is None:
+            known.table = RateTable(reading.as_of, rates)
+        return known.table.look(reading.as_of, rates, at_s)
 
     def _frozen(
         self,
@@ -200,40 +164,61 @@ class Scrutiny:
         now: datetime,
         is_open: bool,
     ) -> str | None:
-        at_s = now.timestamp()
+        at_s, source = now.timestamp(), self._sources[endpoint.source]
         if reading.interval != "now":
             why = standing_still(reading)
             if why is not None:
-                self._catch(endpoint.source, at_s)
+                source.catch(question, at_s)
                 return why
         known = self._known.get(question)
         if known is None:
             known = self._begin(question, reading, last)
         is_same_bar = reading.interval == "now" or reading.newest_at == known.newest_at
-        is_comparable = is_open and (is_same_bar or not _is_dated(reading.interval))
+        if is_open and (is_same_bar or not _is_dated(reading.interval)):
+            found = self._watched(question, known, reading, source, source.of(endpoint.path), at_s)
+        else:
+            found = None
+            for field, value in _live_numbers(reading):
+                known.movements.setdefault(field, Movement(value, at_s, at_s)).believe(value, at_s)
+        if found is None:
+            known.as_of, known.newest_at = reading.as_of, reading.newest_at
+        return found
+
+    def _watched(
+        self,
+        question: QuestionKey,
+        known: _Known,
+        reading: Reading,
+        source: SourceHerds,
+        herd: Herd,
+        at_s: float,
+    ) -> str | None:
+        """Look at each live number of a reading, at them together, and at their kind."""
         is_fresh = reading.as_of > known.as_of
         scale = self._scales.get(reading.instrument)
+        wary_since = source.wary_since(herd, at_s)
         found: str | None = None
-        caught = self._caught.get(endpoint.source)
-        is_wary = caught is not None and at_s < caught[1]
+        surprise, has_moved, seen_s = 0.0, False, at_s
         for field, value in _live_numbers(reading):
             movement = known.movements.get(field)
             if movement is None:
                 known.movements[field] = Movement(value, at_s, at_s)
                 continue
-            if not is_comparable:
-                movement.believe(value, at_s)
-                continue
-            before = movement.suspect
+            suspect, before, seen_s = movement.suspect, movement.value, movement.seen_s
             why = movement.look(value, at_s, is_fresh=is_fresh, scale=scale)
-            if why is not None and before is not None and _stood(before, value, at_s):
-                self._catch(endpoint.source, at_s)
-            if why is None and is_wary and movement.strides:
-                assert caught is not None
-                why = _wary(known, field, value, caught[0], at_s)
+            stood = value == before if suspect is None else _stood(suspect, value, at_s)
+            if why is not None and stood:
+                source.catch(question, at_s)
+            if why is None and wary_since is not None and movement.strides:
+                why = _wary(known, field, value, wary_since, at_s)
+            has_moved = has_moved or (why is None and value != before)
+            surprise += movement.surprise
             found = found or (why and f"{field} of {reading.instrument} {why}")
-        if found is None:
-            known.as_of, known.newest_at = reading.as_of, reading.newest_at
+        if has_moved:
+            herd.moved(seen_s)
+        elif found is None and is_fresh and surprise:
+            why = herd.stood(surprise, seen_s, at_s)
+            found = why and f"{reading.instrument} {why}"
         return found
 
     def _begin(self, question: QuestionKey, reading: Reading, last: Snapshot | None) -> _Known:
@@ -259,11 +244,6 @@ class Scrutiny:
         if len(self._known) > self._most:
             self._known.popitem(last=False)
 
-    def _catch(self, source: str, at_s: float) -> None:
-        """Note that a source was caught serving frozen numbers."""
-        began_s, until_s = self._caught.get(source, (at_s, -math.inf))
-        self._caught[source] = (began_s if at_s < until_s else at_s, at_s + WARY_S)
-
 
 def scale_of(reading: Reading) -> float | None:
     """The typical |log change| per square root of a second between the closes of bars.
@@ -286,10 +266,6 @@ def scale_of(reading: Reading) -> float | None:
 
 def _is_table(reading: Reading) -> bool:
     return CURRENCY.fullmatch(reading.fields[0]) is not None
-
-
-def _rates(reading: Reading) -> dict[str, float]:
-    return dict(_live_numbers(reading))
 
 
 def _is_dated(interval: str) -> bool:

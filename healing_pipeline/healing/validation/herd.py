@@ -1,0 +1,100 @@
+"""What the numbers of one source do together: a feed that stops, stops for many of them at once.
+
+One quote that stands still for two looks tells nothing; twenty quotes that do, tell much.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+# A herd stands still where that is as unlikely as for a single number, all taken together.
+UNLIKELY_TOGETHER = 1e-6
+
+# So long after it was caught, a herd's numbers are believed only once they are seen to move.
+WARY_S = 20.0
+
+# So many questions that were caught speak against everything their source says.
+MANY = 3
+
+# Whatever stands still for so long is believed.
+BELIEVED_AFTER_S = 1800.0
+
+
+@dataclass(slots=True)
+class Herd:
+    """The numbers that one source serves by one kind of path.
+
+    Attributes
+    ----------
+    surprise : float
+        How unlikely it is, in nats, that so much stood still since `since_s`.
+    since_s : float
+        Since when everything may stand still.
+    caught_s, wary_until_s : float
+        When an alarm began and when it ends, seconds since 1970.
+    """
+
+    surprise: float = 0.0
+    since_s: float = 0.0
+    caught_s: float = 0.0
+    wary_until_s: float = -math.inf
+
+    def stood(self, surprise: float, seen_s: float, at_s: float) -> str | None:
+        """Take a look that shows what `seen_s` showed; say so when that has become too unlikely."""
+        if not self.surprise:
+            self.since_s = seen_s
+        self.surprise += surprise
+        if self.surprise < -math.log(UNLIKELY_TOGETHER):
+            return None
+        if at_s - self.since_s > BELIEVED_AFTER_S:
+            return None
+        self.alarm(at_s)
+        return "stands still, and so do all its kind from this source"
+
+    def moved(self, seen_s: float) -> None:
+        """Take a look at which something is not where it was at `seen_s`.
+
+        What was last seen before everything stood still may have moved until then.
+        """
+        if seen_s >= self.since_s:
+            self.surprise = 0.0
+
+    def alarm(self, at_s: float) -> None:
+        """Be wary for a while; an alarm that is on goes on."""
+        if at_s >= self.wary_until_s:
+            self.caught_s = at_s
+        self.wary_until_s = at_s + WARY_S
+
+    def wary_since(self, at_s: float) -> float | None:
+        """When the alarm that is on began; None when none is."""
+        return self.caught_s if at_s < self.wary_until_s else None
+
+
+@dataclass(slots=True)
+class SourceHerds:
+    """All herds of one source, and which of its questions were caught lately."""
+
+    herds: dict[str, Herd] = field(default_factory=dict)
+    whole: Herd = field(default_factory=Herd)
+    caught: dict[object, float] = field(default_factory=dict)
+
+    def of(self, path: str) -> Herd:
+        """The herd of a path: ``/v8/finance/chart`` is one, whatever the symbol."""
+        kind = "/".join(path.split("/", 4)[:4])
+        herd = self.herds.get(kind)
+        if herd is None:
+            herd = self.herds[kind] = Herd()
+        return herd
+
+    def catch(self, question: object, at_s: float) -> None:
+        """Note that a question was answered with frozen numbers."""
+        self.caught[question] = at_s
+        self.caught = {each: s for each, s in self.caught.items() if at_s - s < WARY_S}
+        if len(self.caught) >= MANY:
+            self.whole.alarm(at_s)
+
+    def wary_since(self, herd: Herd, at_s: float) -> float | None:
+        """When the alarm began that is on for a herd, its own or the source's."""
+        own = herd.wary_since(at_s)
+        return self.whole.wary_since(at_s) if own is None else own
