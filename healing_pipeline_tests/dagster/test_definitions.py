@@ -285,7 +285,7 @@ def test_a_run_does_not_pay_for_libraries_it_does_not_use(tmp_path: Path) -> Non
     done = run(project_folder(tmp_path), "-c", program)
     assert done.returncode == 0, done.stderr
     imported = set(yaml.safe_load(done.stdout))
-    assert {"dagster", "psycopg", "httpx"} <= imported
+    assert {"dagster", "psycopg", "aiohttp"} <= imported
     assert not imported & {"pandas", "numpy", "sklearn", "matplotlib", "scipy"}
 
 
