@@ -1,0 +1,1 @@
+"""The contenders of ``data_path.py``, and what is needed to hold them against each other."""
