@@ -103,8 +103,12 @@ def _columns(result: dict[str, Any], rows: int, instrument: str) -> dict[str, Co
     (quote,) = result["indicators"]["quote"]
     sign = Sign.ANY if may_be_negative(instrument) else Sign.POSITIVE
     columns = {each: numbers(quote[each], sign) for each in PRICES}
-    columns["volume"] = numbers(quote["volume"], Sign.NOT_NEGATIVE)
-    if any(type(quote[each]) is not list or len(quote[each]) != rows for each in columns):
+    volume = quote["volume"]
+    if volume.count(None) < rows:
+        columns["volume"] = numbers(volume, Sign.NOT_NEGATIVE)
+    if any(
+        type(quote[each]) is not list or len(quote[each]) != rows for each in (*PRICES, "volume")
+    ):
         raise ValueError("columns of another length than the timestamps")
     return columns
 
