@@ -102,8 +102,10 @@ def question_of(world: World, endpoint_id: str) -> Question:
         for host in source.hosts
     ]
     # A host that takes no key is the same way with each of them.
-    distinct = {(each.url, *each.headers.items()): each for each in reversed(ways)}
-    return Question(endpoint_id, tuple(reversed(distinct.values())), endpoint.deadline_s)
+    distinct: dict[tuple[object, ...], UpstreamRequest] = {}
+    for each in ways:
+        distinct.setdefault((each.url, *each.headers.items()), each)
+    return Question(endpoint_id, tuple(distinct.values()), endpoint.deadline_s)
 
 
 async def within_deadline(read: Read, question: Question) -> End:

@@ -1,4 +1,4 @@
-"""The data path of this project, in process as `HealingClient` runs it, without the control loop."""
+"""The data path of this project, in process like a `HealingClient`, without the control loop."""
 
 from __future__ import annotations
 
