@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-# A herd stands still where that is as unlikely as for a single number, all taken together.
-UNLIKELY_TOGETHER = 1e-6
+# A herd is accused when it is this unlikely that all of it stands still at once.
+UNLIKELY_TOGETHER = 1e-5
 
 # So long after it was caught, a herd's numbers are believed only once they are seen to move.
 WARY_S = 20.0
