@@ -237,6 +237,8 @@ def test_head_says_what_get_would_without_the_body(asker):
     assert response.content == b""
     assert response.headers["content-length"] == str(len(b'{"quoteResponse":{}}'))
     assert response.headers["x-healing-fidelity"] == "exact"
+    _, sent = raw(asker.gateway, QUOTE.encode(), method="HEAD")
+    assert sent["body"] == b""
 
 
 def test_what_is_asked_often_is_read_once_and_memory_stays_bounded(asker):
@@ -250,7 +252,7 @@ def test_what_is_asked_often_is_read_once_and_memory_stays_bounded(asker):
     assert questions.of(b"/v1/yahoo/quote-aapl", b"") is first
 
 
-def raw(app, path: bytes, query: bytes = b""):
+def raw(app, path: bytes, query: bytes = b"", method: str = "GET"):
     import asyncio
 
     sent = []
@@ -263,7 +265,7 @@ def raw(app, path: bytes, query: bytes = b""):
 
     scope = {
         "type": "http",
-        "method": "GET",
+        "method": method,
         "path": quote(path),
         "raw_path": path,
         "query_string": query,
