@@ -7,6 +7,7 @@ and the last gate (`validation`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -26,6 +27,9 @@ __all__ = ["Asking", "Clock", "Send"]
 # A plain call, a race of two and one last try: more would be load on an upstream that has trouble
 # as it is. The mean is far lower, because breakers and stored data come in between.
 MOST_CALLS = 4
+
+# Longer bodies take milliseconds and more to read, in which nobody else would be served.
+READ_AT_ONCE = 256 * 1024
 
 NOTHING_SENT = Response()
 
@@ -151,7 +155,10 @@ class Asking:
         try:
             response = await parts.send(request, min(timeout_s, self._deadline_at - began))
             headers = response.headers
-            seen = self._judged(request, response, endpoint, provider, own=own)
+            verdict, reading = await self._examined(provider, request, response)
+            if reading is not None:
+                verdict = self._objection(reading, endpoint, own=own) or verdict
+            seen = Observation(request, response, verdict, reading if verdict.is_ok else None)
             self.latest = seen
             return seen
         finally:
@@ -169,22 +176,18 @@ class Asking:
                 healing=healing,
             )
 
-    def _judged(
-        self,
-        request: UpstreamRequest,
-        response: Response,
-        endpoint: Endpoint,
-        provider: Provider,
-        *,
-        own: bool,
-    ) -> Observation:
-        verdict, reading = provider.examine(response, request.line)
-        if reading is None:
-            return Observation(request, response, verdict, None)
-        objection = self._objection(reading, endpoint, own=own)
-        if objection is not None:
-            return Observation(request, response, objection, None)
-        return Observation(request, response, verdict, reading)
+    async def _examined(
+        self, provider: Provider, request: UpstreamRequest, response: Response
+    ) -> tuple[Verdict, Reading | None]:
+        """What the provider's rules say; a long body is read beside the event loop, not in it."""
+        if len(response.body) <= READ_AT_ONCE:
+            return provider.examine(response, request.line)
+        try:
+            async with asyncio.timeout(self.remaining_s):
+                return await asyncio.to_thread(provider.examine, response, request.line)
+        except TimeoutError:
+            evidence = f"{len(response.body):,} bytes came, too many to read in the time left"
+            return Verdict(FailureClass.TIMEOUT, evidence), None
 
     def _objection(self, reading: Reading, endpoint: Endpoint, *, own: bool) -> Verdict | None:
         """What the last gate says of a reading, held against the last good one of its kind."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from dataclasses import replace
 
 import pytest
-from worlds import World, bad, good
+from worlds import LineProvider, World, bad, good
 
 from healing_pipeline.catalog.values import Quota
 from healing_pipeline.errors import AnotherQuestionError
@@ -13,7 +15,7 @@ from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.healing.facts import AnswerFact, Attempt
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.memory import Route
-from healing_pipeline.healing.upstream import MOST_CALLS
+from healing_pipeline.healing.upstream import MOST_CALLS, READ_AT_ONCE
 from healing_pipeline.probing.failure_class import FailureClass
 
 
@@ -201,3 +203,25 @@ def test_asking_another_provider_is_no_retry_at_that_provider():
     assert budget.refusal() is not None
     end = world.fetch()
     assert (end.strategy, end.provider) == ("fallback_provider", "other")
+
+
+def test_a_long_body_is_read_beside_the_event_loop():
+    long_body = b" " * (READ_AT_ONCE + 1) + good().body
+    world = World(lambda request, at: replace(good(), body=long_body))
+    ours_again = threading.Event()
+    examine = world.provider.examine
+    waited = []
+
+    class Slow(LineProvider):
+        def examine(self, response, line):
+            waited.append(ours_again.wait(10))
+            return examine(response, line)
+
+    world.engine._parts.providers["line"] = Slow()
+
+    async def fetch() -> Answer:
+        asyncio.get_running_loop().call_later(0.01, ours_again.set)
+        return await world.engine.fetch("line/x")
+
+    assert asyncio.run(fetch()).fidelity is Fidelity.EXACT
+    assert waited == [True]
