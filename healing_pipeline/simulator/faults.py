@@ -120,7 +120,8 @@ class Fault:
     retry_after_s : int or None
         Sent as ``Retry-After`` where given; none of the providers is known to send one.
     age_s : float or None
-        With `stale_data` and `frozen_value`: how old the data is; None takes the default.
+        With `stale_data`: how old the data is; None takes the data's default (`staleness`). With
+        `frozen_value`: for how long it stood still when the fault begins; None is not at all.
     period_s : float or None
         Where set the fault comes back with this period.
     """
