@@ -6,13 +6,14 @@ to serve is loaded when a client is opened.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from healing_pipeline.errors import ConfigurationError, HealingPipelineError
 from healing_pipeline.healing.fidelity import Fidelity
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from healing_pipeline.data_path import DataPath
     from healing_pipeline.healing.answer import Answer, HealingFailed
+
+Result = TypeVar("Result")
 
 SHORTEST_DEADLINE_S, LONGEST_DEADLINE_S = 0.1, 60.0
 
@@ -118,21 +121,33 @@ class AsyncHealingClient:
         AnotherQuestionError
             If `params` ask for other data than the endpoint's.
         """
-        if self._path is None:
-            raise ClosedError("The client is not open. Use `async with AsyncHealingClient()`.")
-        return await self._path.engine.fetch(
+        return await self._open_path().engine.fetch(
             endpoint,
             params=params,
             deadline_s=checked_deadline(deadline_s),
             accepts=checked_labels(accepts),
         )
 
+    async def fetch_many(self, endpoints: Iterable[str]) -> list[Answer | HealingFailed]:
+        """Read many endpoints at once, each inside its own deadline; the ends in their order."""
+        return list(await asyncio.gather(*(self.fetch(each) for each in endpoints)))
+
+    async def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until what was read so far is on record; False when that takes too long.
+
+        Readers need not: it is for whoever looks into the tables next.
+        """
+        return await asyncio.to_thread(self._open_path().recorder.flush, timeout_s)
+
     @property
     def endpoints(self) -> tuple[str, ...]:
         """Every endpoint that can be read."""
+        return tuple(self._open_path().catalog.endpoints)
+
+    def _open_path(self) -> DataPath:
         if self._path is None:
             raise ClosedError("The client is not open. Use `async with AsyncHealingClient()`.")
-        return tuple(self._path.catalog.endpoints)
+        return self._path
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -196,17 +211,19 @@ class HealingClient:
         accepts: Collection[Fidelity | str] | None = None,
     ) -> Answer | HealingFailed:
         """Read one endpoint; see `AsyncHealingClient.fetch`."""
-        ask = partial(
-            self._client.fetch, endpoint, params=params, deadline_s=deadline_s, accepts=accepts
+        return self._call(
+            partial(
+                self._client.fetch, endpoint, params=params, deadline_s=deadline_s, accepts=accepts
+            )
         )
-        try:
-            return self._portal.call(ask)
-        except RuntimeError as error:
-            if "portal is not running" not in str(error):
-                raise
-            raise ClosedError(
-                "The client is closed. Open another with HealingClient.open()."
-            ) from None
+
+    def fetch_many(self, endpoints: Iterable[str]) -> list[Answer | HealingFailed]:
+        """Read many endpoints at once; see `AsyncHealingClient.fetch_many`."""
+        return self._call(partial(self._client.fetch_many, endpoints))
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until what was read is on record; see `AsyncHealingClient.flush`."""
+        return self._call(partial(self._client.flush, timeout_s))
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -216,6 +233,16 @@ class HealingClient:
     def close(self) -> None:
         """Close the client; what PostgreSQL has not taken yet stays on disk. Idempotent."""
         self._parts.close()
+
+    def _call(self, ask: Callable[[], Awaitable[Result]]) -> Result:
+        try:
+            return self._portal.call(ask)
+        except RuntimeError as error:
+            if "portal is not running" not in str(error):
+                raise
+            raise ClosedError(
+                "The client is closed. Open another with HealingClient.open()."
+            ) from None
 
     def __enter__(self) -> Self:
         return self

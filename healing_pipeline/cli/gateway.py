@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
-from uvicorn.loops.auto import auto_loop_factory
-
 from healing_pipeline.cli.console import out
-from healing_pipeline.web.serving import serve
+from healing_pipeline.web.serving import run
 
 
 def gateway(config: Path, *, host: str, port: int) -> int:
@@ -18,6 +15,5 @@ def gateway(config: Path, *, host: str, port: int) -> int:
     def ready(address: str) -> None:
         out.print(f"Gateway:  {address}/docs  (Ctrl-C stops it)", markup=False, soft_wrap=True)
 
-    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
-        runner.run(serve(config, os.environ, host=host, port=port, ready=ready))
+    run(config, os.environ, host=host, port=port, ready=ready)
     return 0

@@ -10,10 +10,12 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from healing_pipeline.data_path import DataPath, open_data_path
@@ -128,7 +130,7 @@ def gateway_on(path: DataPath, token: str | None) -> Gateway:
             "ready": True,
             "endpoints": len(catalog.endpoints),
             "postgresql": "connected" if path.memory.is_connected else "away",
-            "facts_waiting_on_disk": path.recorder.counters.spooled > path.recorder.counters.stored,
+            "facts": asdict(path.recorder.counters),
         }
 
     return Gateway(
@@ -231,3 +233,16 @@ async def serve(
             shown = f"[{host}]" if ":" in host else host
             ready(f"http://{shown}:{listening.getsockname()[1]}")
             await server.serve(sockets=[listening])
+
+
+def run(
+    config: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+) -> None:
+    """`serve` in an event loop of its own, the fastest there is."""
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(serve(config, environ, host=host, port=port, ready=ready))
