@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from healing_pipeline.drill.ways import (
 from healing_pipeline.drill.world import EPOCH, drill_catalog
 from healing_pipeline.simulator.faults import Asked, Fault, FaultKind, FaultPlan, Match
 from healing_pipeline.simulator.hosts import addresses
+from healing_pipeline.simulator.quotas import REAL
 from healing_pipeline.simulator.scenario import load_scenario
 
 CALM = load_scenario("calm")
@@ -66,7 +68,7 @@ def test_a_host_that_asks_for_no_key_is_asked_without_one():
 @pytest.mark.parametrize("name", list(CATALOG.endpoints))
 def test_an_alternate_of_a_source_that_a_scenario_does_not_name_is_no_way(name):
     endpoint = CATALOG.endpoints[name]
-    alone = drill_catalog(addresses(21_000), type(CALM)(name="alone", sources=(endpoint.source,)))
+    alone = drill_catalog(addresses(21_000), replace(CALM, sources=(endpoint.source,)))
     found = ways_to(alone, alone.endpoints[name], EPOCH)
     assert {each.source for each in found} == {endpoint.source}
 
@@ -142,6 +144,6 @@ def test_the_plain_call_goes_to_the_first_host_with_the_first_key():
 
 
 def test_data_is_kept_for_longer_where_calls_are_counted_by_the_day():
-    metered = drill_catalog(addresses(21_000), load_scenario("real_quotas"))
+    metered = drill_catalog(addresses(21_000), replace(CALM, quotas=REAL))
     assert longest_kept(metered.sources["alpha_vantage"]) == timedelta(hours=24)
     assert longest_kept(CATALOG.sources["alpha_vantage"]) == timedelta(minutes=15)
