@@ -7,13 +7,14 @@ needs PostgreSQL: what the engine has to tell goes to the `record` it is given.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID
 
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.settings import load_settings
@@ -79,6 +80,27 @@ def system_clock(offset_s: float = 0.0) -> Clock:
     return Clock(now=now, monotonic=time.monotonic, sleep=asyncio.sleep)
 
 
+def new_ids() -> Callable[[], UUID]:
+    """A maker of random UUIDs (version 4) that asks the system for chance by the page.
+
+    A fetch needs two or more; asking for each by itself is a system call each time, which costs
+    more than everything else about an id.
+    """
+    ids: list[UUID] = []
+
+    def new_id() -> UUID:
+        try:
+            return ids.pop()
+        except IndexError:
+            page = os.urandom(4096)
+            ids.extend(UUID(bytes=page[at : at + 16], version=4) for at in range(0, 4096, 16))
+            return ids.pop()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=ids.clear)  # or two processes would use one page
+    return new_id
+
+
 def allowed_hosts(catalog: Catalog) -> frozenset[str]:
     """Every ``host:port`` a redirect may lead to."""
     return frozenset(
@@ -108,7 +130,7 @@ def build_engine(
         send=send,
         clock=clock,
         random=random.Random(seed).random,  # noqa: S311 (jitter, not a secret)
-        new_id=uuid4,
+        new_id=new_ids(),
         record=record,
         snapshots=snapshots,
         routes=routes,

@@ -44,6 +44,17 @@ FOLLOW_A_CALL = frozenset(
     {"exponential_backoff_retry", "hedged_request", "refresh_session", "batch_requests"}
 )
 
+# What an upstream says at once, so that asking the last way costs a reader next to nothing. The
+# others cost a time limit, or the good will of whoever limits us.
+FAILS_AT_ONCE = frozenset(
+    {
+        FailureClass.OK,
+        FailureClass.NETWORK_ERROR,
+        FailureClass.SERVER_ERROR,
+        FailureClass.INVALID_DATA,
+    }
+)
+
 # What a first call by another way than the first is called, by what differs.
 BY_OTHER_HOST = "alternate_host"
 BY_OTHER_KEY = "rotate_api_key"
@@ -224,34 +235,43 @@ class HealingEngine:
             if routed is not None:
                 return routed
         way = attempting.way
-        met = Verdict(FailureClass.OK, "")
+        met: Verdict | None = None
         if not way.is_open and question.origin is Origin.READER:
             met = self.guard.met(question.source.name, way, question.began, question.began_at)
-        if met.is_ok:
+        if met is not None and met.failure_class not in FAILS_AT_ONCE:
+            failure = met
+        else:
+            # The last candidate is never ejected: where failing takes no time, it is asked. And a
+            # heal run has to know how the primary is, whatever a breaker thinks of it.
             name, known = self._name_of(question.source, way)
-            # A heal run has to know how the primary is, whatever a breaker thinks of it.
-            first = await attempting.plain(name=name, last=question.origin is not Origin.READER)
+            is_last = not way.is_open or question.origin is not Origin.READER
+            first = await attempting.plain(name=name, last=is_last)
             if isinstance(first, Healed):
                 return attempting.answered(first, name, known)
-            met = first.verdict if known is None else known
-        healed = await self._by_plan(attempting, met)
+            failure, met = first.verdict, known or first.verdict
+        healed = await self._by_plan(attempting, failure, met)
         if not isinstance(healed, Plan):
             return healed
         if attempting.asking.calls == 0:
-            # Every way was closed and nothing else helped: the last candidate is asked after all.
+            # Every way was closed and nothing else helped.
             last = await attempting.plain(last=True)
             if isinstance(last, Healed):
                 return attempting.answered(last, PLAIN, met)
             met = last.verdict
         return attempting.failed(healed, met)
 
-    async def _by_plan(self, attempting: Attempting, met: Verdict) -> Answer | Plan:
-        """Work through the plan; the plan itself when nothing in it helped."""
+    async def _by_plan(
+        self, attempting: Attempting, failure: Verdict, met: Verdict
+    ) -> Answer | Plan:
+        """Work through the plan for `failure`; the plan itself when nothing in it helped.
+
+        `met` is what goes on record: where a detour failed too, what made it necessary.
+        """
         tried = {each.strategy for each in attempting.tried}
         strategies = [each for each in self._strategies if each.name not in tried]
-        plan = make_plan(attempting.situation(met), strategies)
+        plan = make_plan(attempting.situation(failure), strategies)
         for step in plan.steps:
-            healed = await attempting.use(step.strategy, met)
+            healed = await attempting.use(step.strategy, failure)
             if healed is not None:
                 return attempting.answered(healed, step.strategy.name, met)
         return plan

@@ -79,27 +79,32 @@ class Parts:
         return self.providers[self.catalog.sources[endpoint.source].provider]
 
     def alternates_of(self, endpoint: Endpoint, failed: Way) -> tuple[Alternate, ...]:
-        """The endpoints that carry the same data, each with the best way to it now.
+        """The endpoints that carry the same data, each by the best way to it, then by its others.
 
         One that the catalog of this installation does not have is no alternate. One of the same
         source is asked at another host than the `failed` way's, where there is one.
         """
-        found = (self.catalog.endpoints.get(each) for each in endpoint.alternates.endpoints)
+        found = [self.catalog.endpoints.get(each) for each in endpoint.alternates.endpoints]
+        known = [each for each in found if each is not None]
+        ways = [
+            self._ways_to(each, failed if each.source == endpoint.source else None)
+            for each in known
+        ]
+        most = max((len(each) for each in ways), default=0)
         return tuple(
-            Alternate(
-                endpoint=each,
-                source=self.source_of(each),
-                provider=self.provider_of(each),
-                way=self._way_to(each, failed if each.source == endpoint.source else None),
-            )
-            for each in found
-            if each is not None
+            Alternate(each, self.source_of(each), self.provider_of(each), its[place])
+            for place in range(most)
+            for each, its in zip(known, ways, strict=True)
+            if place < len(its)
         )
 
-    def _way_to(self, endpoint: Endpoint, failed: Way | None) -> Way:
+    def _ways_to(self, endpoint: Endpoint, failed: Way | None) -> list[Way]:
+        """The open ways to an endpoint, a host each; the least bad one where none is open."""
         now, wall_now = self.clock.monotonic(), self.clock.now()
-        if failed is not None:
-            for way in self.guard.ways(endpoint.source, now, wall_now):
-                if way.is_open and way.host != failed.host:
-                    return way
-        return self.guard.choose(endpoint.source, now, wall_now)
+        by_host: dict[str, Way] = {}
+        for way in self.guard.ways(endpoint.source, now, wall_now):
+            if way.is_open:
+                by_host.setdefault(way.host.name, way)
+        if failed is not None and len(by_host) > 1:
+            by_host.pop(failed.host.name, None)
+        return list(by_host.values()) or [self.guard.choose(endpoint.source, now, wall_now)]

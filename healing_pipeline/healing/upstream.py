@@ -200,6 +200,9 @@ class Asking:
             # newest number may be.
             key = (endpoint.id, f"{question.key}|{reading.instrument}|{reading.interval}")
             endpoint, snapshot = replace(endpoint, max_age_s=None), None
+        elif mine and question.key and endpoint.max_age_s is not None:
+            # A window of the reader's own may have ended long ago.
+            endpoint = replace(endpoint, max_age_s=None)
         now = parts.clock.now()
         last = None if snapshot is None else snapshot.reading
         objection = judge(reading, endpoint, last, now) or parts.scrutiny.examine(

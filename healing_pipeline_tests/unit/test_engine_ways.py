@@ -225,3 +225,27 @@ def test_a_long_body_is_read_beside_the_event_loop():
 
     assert asyncio.run(fetch()).fidelity is Fidelity.EXACT
     assert waited == [True]
+
+
+def test_a_detour_that_fails_is_healed_of_its_own_failure():
+    def script(request, at):
+        if request.key_name == "primary":
+            return bad(FailureClass.AUTH_ERROR)
+        return good() if request.host_name == "two" else bad(FailureClass.SERVER_ERROR)
+
+    world = World(script, hosts=("one", "two"), keys=("primary", "spare"))
+    world.fetch()
+    end = world.fetch()
+    assert (end.fidelity, end.strategy) == (Fidelity.EXACT, "alternate_host")
+    assert end.met.failure_class is FailureClass.AUTH_ERROR
+
+
+def test_the_only_way_is_asked_where_failing_takes_no_time_and_its_recovery_is_seen_at_once():
+    world = World(lambda request, at: bad(FailureClass.SERVER_ERROR) if 0.5 < at < 3 else good())
+    world.fetch()
+    world.time.elapsed = 1
+    for _ in range(8):
+        assert world.fetch().fidelity is Fidelity.STALE
+    assert not world.engine.guard.choose("line", world.time.elapsed, world.time.now()).is_open
+    world.time.elapsed = 3
+    assert world.fetch().fidelity is Fidelity.EXACT

@@ -360,7 +360,7 @@ class TestFallbackProvider:
         result = heal(FallbackProvider(most=2), there, Scripted(script))
         assert isinstance(result, Healed)
         assert result.provider == "third"
-        assert isinstance(heal(FallbackProvider(), there, Scripted(script)), NotHealed)
+        assert isinstance(heal(FallbackProvider(most=1), there, Scripted(script)), NotHealed)
 
     def test_says_why_no_alternate_can_be_asked(self):
         there = situation(alternates=(alternate(why_closed="no calls left today"),))

@@ -35,12 +35,12 @@ class FallbackProvider:
     Attributes
     ----------
     most : int
-        Alternates asked, >= 1.
+        Alternates asked, >= 1; the second only after the first did not help.
     timeout_s : float
         Of each call.
     """
 
-    most: int = 1
+    most: int = 2
     timeout_s: float = 0.9
     name: ClassVar[str] = "fallback_provider"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from healing_pipeline.catalog.market_hours import HOURS
 from healing_pipeline.catalog.values import Endpoint
@@ -91,6 +92,7 @@ def _is_of_now(field: str) -> bool:
     return field == "volume" or _is_bounded(field)
 
 
+@lru_cache(maxsize=1024)
 def _is_bounded(field: str) -> bool:
     """Whether a field is a price or a rate: ``close``, ``price``, ``AAPL.price``, ``EUR``."""
     return field.rpartition(".")[2] in PRICE_FIELDS or CURRENCY.fullmatch(field) is not None
@@ -99,12 +101,12 @@ def _is_bounded(field: str) -> bool:
 def _impossible(reading: Reading, last: Reading) -> Verdict | None:
     if reading.interval != last.interval or reading.as_of - last.as_of > SAME_SESSION:
         return None
-    for field in last.fields:
-        old, new = last.newest(field), reading.newest(field)
-        if old is None or new is None or old <= 0 or not _is_bounded(field):
+    newest = reading.newest_values()
+    for field, old in last.newest_values().items():
+        new = newest.get(field)
+        if new is None or old <= 0 or not _is_bounded(field):
             continue
-        ratio = new / old
-        if not 1 / IMPOSSIBLE_RATIO <= ratio <= IMPOSSIBLE_RATIO:
+        if not old / IMPOSSIBLE_RATIO <= new <= old * IMPOSSIBLE_RATIO:
             return Verdict(
                 FailureClass.INVALID_DATA,
                 f"{field} of {reading.instrument} went from {old:g} to {new:g} between two looks",
