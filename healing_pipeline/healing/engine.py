@@ -37,7 +37,7 @@ from healing_pipeline.probing.response import Verdict
 from healing_pipeline.providers.provider import Provider
 
 # What is left of a deadline for handing the answer over: an event loop wakes a little late.
-HAND_OVER_S = 0.05
+HAND_OVER_S = 0.1
 
 # These only ever follow a failed call, so as a route they mean: ask the primary.
 FOLLOW_A_CALL = frozenset(
@@ -53,6 +53,11 @@ FAILS_AT_ONCE = frozenset(
         FailureClass.SERVER_ERROR,
         FailureClass.INVALID_DATA,
     }
+)
+
+# A detour that says so does not know what the first way knows: it is not the reader's mistake.
+OF_THE_QUESTION = frozenset(
+    {FailureClass.BAD_REQUEST, FailureClass.NOT_FOUND, FailureClass.PLAN_LIMIT}
 )
 
 # What a first call by another way than the first is called, by what differs.
@@ -249,6 +254,8 @@ class HealingEngine:
             if isinstance(first, Healed):
                 return attempting.answered(first, name, known)
             failure, met = first.verdict, known or first.verdict
+            if known is not None and failure.failure_class in OF_THE_QUESTION:
+                failure = known
         healed = await self._by_plan(attempting, failure, met)
         if not isinstance(healed, Plan):
             return healed

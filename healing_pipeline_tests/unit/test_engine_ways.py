@@ -249,3 +249,16 @@ def test_the_only_way_is_asked_where_failing_takes_no_time_and_its_recovery_is_s
     assert not world.engine.guard.choose("line", world.time.elapsed, world.time.now()).is_open
     world.time.elapsed = 3
     assert world.fetch().fidelity is Fidelity.EXACT
+
+
+def test_a_detour_that_does_not_know_the_question_is_no_mistake_of_the_readers():
+    def script(request, at):
+        if at < 1:
+            return good()
+        failure = FailureClass.AUTH_ERROR if request.key_name == "primary" else "bad_request"
+        return bad(failure)
+
+    world = World(script, keys=("primary", "spare"))
+    world.fetch()
+    world.time.elapsed = 2
+    assert [world.fetch().fidelity for _ in range(3)] == [Fidelity.STALE] * 3
