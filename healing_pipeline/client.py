@@ -65,6 +65,7 @@ class AsyncHealingClient:
         self._environ = environ
         self._parts = AsyncExitStack()
         self._path: DataPath | None = None
+        self._spooled = 0
 
     async def open(self) -> Self:
         """Open the client, in the event loop that will use it.
@@ -133,11 +134,24 @@ class AsyncHealingClient:
         return list(await asyncio.gather(*(self.fetch(each) for each in endpoints)))
 
     async def flush(self, timeout_s: float = 5.0) -> bool:
-        """Wait until what was read so far is on record; False when that takes too long.
+        """Wait until what was read since the last time is in PostgreSQL; False where it is not.
 
-        Readers need not: it is for whoever looks into the tables next.
+        Then it waits on disk, or is still under way after `timeout_s`, and PostgreSQL gets it
+        later. Readers need not ask: it is for whoever looks into the tables next.
         """
-        return await asyncio.to_thread(self._open_path().recorder.flush, timeout_s)
+        recorder = self._open_path().recorder
+        settled = await asyncio.to_thread(recorder.flush, timeout_s)
+        before, self._spooled = self._spooled, recorder.counters.spooled
+        return settled and self._spooled == before
+
+    async def found_database(self, timeout_s: float = 5.0) -> bool:
+        """Wait until PostgreSQL has been looked for once; whether it is there.
+
+        Readers need not: it is for whoever wants in the tables what is read from now on.
+        """
+        memory = self._open_path().memory
+        await asyncio.to_thread(memory.wait, timeout_s)
+        return memory.is_connected
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -222,8 +236,12 @@ class HealingClient:
         return self._call(partial(self._client.fetch_many, endpoints))
 
     def flush(self, timeout_s: float = 5.0) -> bool:
-        """Wait until what was read is on record; see `AsyncHealingClient.flush`."""
+        """Wait until what was read is in PostgreSQL; see `AsyncHealingClient.flush`."""
         return self._call(partial(self._client.flush, timeout_s))
+
+    def found_database(self, timeout_s: float = 5.0) -> bool:
+        """Whether PostgreSQL is there; see `AsyncHealingClient.found_database`."""
+        return self._call(partial(self._client.found_database, timeout_s))
 
     @property
     def endpoints(self) -> tuple[str, ...]:

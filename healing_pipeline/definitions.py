@@ -16,7 +16,7 @@ from healing_pipeline.orchestration.asset_checks import (
 )
 from healing_pipeline.orchestration.assets import health_report, market_data
 from healing_pipeline.orchestration.jobs import MEMORY, heal_endpoint
-from healing_pipeline.orchestration.resources import HealingResource
+from healing_pipeline.orchestration.resources import HealingClientResource, HealingResource
 from healing_pipeline.orchestration.sensors import probe_sensor, report_sensor
 
 
@@ -76,6 +76,7 @@ def build_definitions(
         ],
         resources={
             "healing": HealingResource(config_path=str(path.resolve())),
+            "healing_client": HealingClientResource(config_path=str(path.resolve())),
             MEMORY: dg.mem_io_manager,
         },
     )

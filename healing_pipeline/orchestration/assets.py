@@ -4,7 +4,6 @@ pandas and matplotlib are imported inside the bodies: a heal run starts from the
 must not pay for them.
 """
 
-import asyncio
 from collections import Counter
 from enum import StrEnum
 from typing import Any
@@ -12,11 +11,12 @@ from typing import Any
 import dagster as dg
 
 from healing_pipeline.healing.answer import Answer, HealingFailed
-from healing_pipeline.orchestration.resources import HealingResource
+from healing_pipeline.orchestration.resources import HealingClientResource, HealingResource
 from healing_pipeline.reporting.columns import HEALTH_COLUMNS, MARKET_DATA_COLUMNS, Column
-from healing_pipeline.session import Session
 
 OWNERS = ["team:reliability"]
+
+DATABASE_WITHIN_S = 30.0
 
 
 def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
@@ -39,15 +39,17 @@ def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
     },
 )
 def market_data(
-    context: dg.AssetExecutionContext, healing: HealingResource
+    context: dg.AssetExecutionContext, healing_client: HealingClientResource
 ) -> dg.MaterializeResult[Any]:
-    """Read every endpoint as a reader does."""
+    """Read every endpoint as a reader does; checks that follow find it all in the tables."""
     import pandas as pd
 
-    session = healing.session()
-    session.refresh_routes()
-    ends = session.call(_read_all, session)
-    session.recorder.flush()
+    reader = healing_client.client()
+    # A first run may have to make the tables, and the facts would wait on disk meanwhile.
+    reader.found_database(DATABASE_WITHIN_S)
+    ends = reader.fetch_many(reader.endpoints)
+    if not reader.flush():
+        context.log.warning("PostgreSQL is away: what was read waits on disk until it is back.")
     rows = [_data_row(each) for each in ends]
     failed = [each for each in ends if isinstance(each, HealingFailed)]
     for each in failed:
@@ -135,12 +137,6 @@ def markdown_table(frame: Any) -> str:
     head = "| " + " | ".join(frame.columns) + " |\n|" + "---|" * len(frame.columns)
     rows = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in frame.to_numpy()]
     return "\n".join([head, *rows])
-
-
-async def _read_all(session: Session) -> list[Answer | HealingFailed]:
-    return list(
-        await asyncio.gather(*(session.engine.fetch(each) for each in session.catalog.endpoints))
-    )
 
 
 def _data_row(end: Answer | HealingFailed) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from dagster_installation import DGS10, QUIET, RATES, SERVER_ERROR, UNRATE, Installation
 
 from healing_pipeline.reporting.columns import HEALTH_COLUMNS, MARKET_DATA_COLUMNS
+from healing_pipeline.storage.database import Database
 
 pytestmark = [pytest.mark.processes, QUIET]
 
@@ -36,7 +37,7 @@ def check_alone(installation: Installation, name: str) -> dg.AssetCheckEvaluatio
         result = dg.materialize(
             [*(definitions.assets or ()), *(definitions.asset_checks or ())],
             selection=dg.AssetSelection.checks(key),
-            resources={"healing": installation.resource},
+            resources=dict(definitions.resources or {}),
             instance=instance,
         )
     return checks_of(result)[name]
@@ -97,6 +98,45 @@ def test_market_data_is_every_endpoints_data_with_its_label(installation: Instal
     checks = checks_of(result)
     assert checks["every_endpoint_has_data"].passed
     assert checks["labels_are_honest"].passed
+
+
+def test_what_market_data_read_is_in_the_tables_when_it_ends(installation: Installation) -> None:
+    result = materialise(installation, "market_data")
+    answers = installation.rows("SELECT endpoint, fidelity::text, attempts FROM healing.answer")
+    assert {each["endpoint"]: (each["fidelity"], each["attempts"]) for each in answers} == {
+        each: ("exact", 1) for each in (DGS10, UNRATE, RATES)
+    }
+    attempts = installation.rows("SELECT count(*) AS made FROM healing.attempt")
+    assert attempts == [{"made": len(answers)}]
+    # The checks are of the same run: they saw what it had just read.
+    assert checks_of(result)["every_endpoint_has_data"].metadata["missing"].value == "none"
+
+
+def test_market_data_makes_the_tables_it_needs(
+    installation: Installation, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of a first run is left on disk, although its tables take a moment to make."""
+    monkeypatch.setenv("HEALING_DATABASE_URL", empty_database_url)
+    result = materialise(installation, "market_data")
+    assert checks_of(result)["every_endpoint_has_data"].passed
+    with Database(empty_database_url, max_size=1) as database, database.connection() as connection:
+        (read,) = connection.execute("SELECT count(*) FROM healing.answer").fetchall()
+    assert read == (3,)
+
+
+def test_market_data_follows_the_route_of_an_incident(installation: Installation) -> None:
+    installation.tick()
+    installation.upstreams.add_fault(SERVER_ERROR)
+    installation.make_due(DGS10)
+    (request,) = installation.tick().run_requests
+    installation.run(request)
+    result = materialise(installation, "market_data")
+    row = records(metadata_of(result, "market_data")["answers"])[DGS10]
+    assert (row["strategy"], row["fidelity"]) == ("use_cached_data", "stale")
+    (answer,) = installation.rows(
+        "SELECT attempts FROM healing.answer WHERE endpoint = %(endpoint)s", endpoint=DGS10
+    )
+    assert answer == {"attempts": 0}, "the primary was not asked first"
 
 
 def test_market_data_says_so_where_its_rows_were_healed(installation: Installation) -> None:

@@ -76,6 +76,17 @@ def test_every_sensor_has_its_resources(definitions: dg.Definitions) -> None:
         assert sensor.required_resource_keys <= set(definitions.resources or ()), sensor.name
 
 
+def test_every_asset_and_check_has_its_resources(definitions: dg.Definitions) -> None:
+    needed = {
+        key
+        for each in [*(definitions.assets or ()), *(definitions.asset_checks or ())]
+        if isinstance(each, dg.AssetsDefinition)
+        for key in each.required_resource_keys
+    }
+    # Dagster brings an `io_manager` of its own.
+    assert {"healing", "healing_client"} <= needed <= {*(definitions.resources or ()), "io_manager"}
+
+
 def test_the_assets_say_what_they_are_and_whose(definitions: dg.Definitions) -> None:
     seen = {
         spec.key.to_user_string(): (
@@ -165,7 +176,9 @@ def test_the_resource_finds_its_configuration_from_any_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     resources = build_definitions(config.relative_to(tmp_path), {}).resources or {}
-    assert resources["healing"].config_path == str(config.resolve())
+    assert {resources[each].config_path for each in ("healing", "healing_client")} == {
+        str(config.resolve())
+    }
 
 
 def test_it_merges_with_definitions_of_ones_own(definitions: dg.Definitions) -> None:
@@ -178,7 +191,7 @@ def test_it_merges_with_definitions_of_ones_own(definitions: dg.Definitions) -> 
     own = dg.Definitions(
         assets=[weekly_letter],
         sensors=[letter_day],
-        resources={"postman": "pat", "io_manager": dg.mem_io_manager},
+        resources={"postman": "pat", "client": "of theirs", "io_manager": dg.mem_io_manager},
         executor=dg.multiprocess_executor,
     )
     merged = dg.Definitions.merge(definitions, own)

@@ -74,6 +74,8 @@ def test_a_client_serves_while_postgresql_is_away(world):
         assert answer.fidelity == "exact"
         assert json.loads(answer.body)
         assert "fred/dgs10" in client.endpoints
+        assert not client.found_database()
+        assert not client.flush(), "what was read waits on disk"
         with pytest.raises(AnotherQuestionError):
             client.fetch("yahoo/quote-aapl", params={"symbols": "MSFT"})
         with pytest.raises(ConfigurationError, match="no endpoint"):
