@@ -167,6 +167,9 @@ class Watcher:
         if not allowed:
             return None
         seen = await self._engine.observe(endpoint.id, timeout_s=PROBE_TIMEOUT_S)
+        if not seen.sent:
+            # Our own limits kept it back: that says nothing of the endpoint.
+            return None
         result = ProbeResult(
             id=uuid4(),
             at=now,

@@ -316,14 +316,15 @@ def test_probes_leave_the_readers_share_of_a_key():
     assert play.admit(only, last=True) == "here: key primary: its 25 calls of the day are spent"
 
 
-def test_a_probe_waits_for_its_minute_even_as_the_last_candidate():
+def test_a_probe_waits_for_its_minute_unless_a_schedule_paces_it():
     play = Play(hosts=(QUERY1,), keys=(PRIMARY,), quota=Quota(per_minute=5))  # a fifth is one
     only = way(QUERY1, PRIMARY)
     assert play.admit(only, origin=Origin.PROBE) is None
-    assert play.admit(only, origin=Origin.PROBE, last=True) == (
+    assert play.admit(only, origin=Origin.PROBE) == (
         "here: key primary: the probes' share of its 5 calls a minute is used"
     )
-    assert [play.admit(only) for _ in range(4)] == [None] * 4
+    assert play.admit(only, origin=Origin.PROBE, last=True) is None
+    assert [play.admit(only) for _ in range(3)] == [None] * 3
     assert play.admit(only) is not None
     assert play.admit(only, last=True) is None  # a reader is not left without a candidate
 

@@ -130,7 +130,8 @@ class Guard:
         last : bool
             That there is no other candidate. Neither breaker nor bucket refuses the last one. A
             quota that is spent by our own count does: that call could only end in an error. One
-            that the provider calls exhausted is asked again at the breaker's pace.
+            that the provider calls exhausted is asked again at the breaker's pace. A probe is
+            always the last: whoever schedules probes paces them, for all processes together.
 
         Returns
         -------
@@ -149,7 +150,7 @@ class Guard:
                 return f"{source_name}: {path.key_words}: {reason}"
         if not last and (broken := path.broken(now)) is not None:
             return f"{source_name}: {broken.evidence}"
-        if bucket is not None and not (last and not is_probe):
+        if bucket is not None and not last:
             reason = bucket.refusal(now, is_probe=is_probe)
             if reason is not None:
                 return f"{source_name}: {path.key_words}: {reason}"

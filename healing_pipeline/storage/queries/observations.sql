@@ -18,6 +18,7 @@ WITH known AS (
       FROM attempt
       LEFT JOIN known USING (endpoint)
      WHERE source = :source AND at >= :since AND origin = 'reader' AND strategy = 'plain'
+       AND upstream_calls > 0  -- what our own limits kept back says nothing of the upstream
        AND (known.until IS NULL OR at > known.until)
 ), last_bad AS (
     SELECT DISTINCT ON (endpoint) endpoint, back, failure_class::text, evidence
