@@ -95,6 +95,7 @@ def _show(report: dict[str, Any]) -> None:
         ("healed by", _healed_by(report["healed_by_strategy"])),
         ("reader errors", report["reader_errors"]),
         ("wrong as good", report["wrong_as_good"]),
+        ("lagging as good", report["lagging_as_good"]),
         ("time to detect (p50 / p95 / max)", _spread(report["time_to_detect_s"])),
         ("time to heal (p50 / p95 / max)", _spread(report["time_to_heal_s"])),
         ("longest wait", f"{report['longest_wait_s'] or 0:.2f} s"),
@@ -120,11 +121,23 @@ def _show(report: dict[str, Any]) -> None:
     out.print(classes)
     for each in (*report["wrong_examples"], *report["error_examples"]):
         out.print(each, markup=False)
+    for each in report["lagging_examples"]:
+        out.print(f"lagging: {each}", markup=False)
 
 
 def _show_all(reports: list[dict[str, Any]]) -> None:
     table = Table(title=f"All {len(reports)} drills")
-    for column in ("scenario", "requests", "met", "healed", "errors", "wrong", "events lost", ""):
+    for column in (
+        "scenario",
+        "requests",
+        "met",
+        "healed",
+        "errors",
+        "wrong",
+        "lagging",
+        "events lost",
+        "",
+    ):
         table.add_column(column)
     for report in reports:
         table.add_row(
@@ -134,6 +147,7 @@ def _show_all(reports: list[dict[str, Any]]) -> None:
             f"{report['healed_share']:.1%}",
             str(report["reader_errors"]),
             str(report["wrong_as_good"]),
+            str(report["lagging_as_good"]),
             str(report["events_lost"] + report["events_doubled"]),
             "clean" if is_clean(report) else "[red]not clean[/red]",
         )

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg import Connection
 
 from healing_pipeline.drill.fates import Evidence, Fate, Read, fate_of, leaders, sightings
-from healing_pipeline.drill.judge import fault_of
+from healing_pipeline.drill.frozen import FrozenLooks, frozen_looks
+from healing_pipeline.drill.judge import LAGGING, fault_of
 from healing_pipeline.drill.score import Books, FaultSeen, Outcome, score
 from healing_pipeline.drill.ways import longest_kept, way_existed
 from healing_pipeline.drill.world import line_of
 from healing_pipeline.healing.answer import PLAIN, Answer
 from healing_pipeline.healing.facts import AnswerFact, Attempt, ProbeResult
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.strategies import RefreshSession
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.simulator.faults import FaultKind, FaultPlan
 from healing_pipeline.simulator.truth import Truth, digest
@@ -34,7 +37,7 @@ def account_of(drill: Drill, connection: Connection[Any]) -> dict[str, Any]:
     answers = {
         fact.request_id: fact for fact in drill.telling.facts if isinstance(fact, AnswerFact)
     }
-    truth = Truth(drill.seed)
+    truth, frozen = Truth(drill.seed), frozen_looks(evidence)
     outcomes = [
         _outcome(
             drill,
@@ -43,6 +46,7 @@ def account_of(drill: Drill, connection: Connection[Any]) -> dict[str, Any]:
             fates[led_by.get(read.token, read).token],
             led_by.get(read.token),
             evidence,
+            frozen,
             truth,
         )
         for read in drill.reads
@@ -88,6 +92,7 @@ def _evidence(drill: Drill) -> Evidence:
         started_at=drill.started_at,
         log={str(each["request_id"]): each for each in drill.simulator.control.log()},
         attempts=attempts,
+        with_session=drill.marked.with_session,
     )
 
 
@@ -98,6 +103,7 @@ def _outcome(
     fate: Fate,
     leader: Read | None,
     evidence: Evidence,
+    frozen: FrozenLooks,
     truth: Truth,
 ) -> Outcome:
     endpoint = drill.catalog.endpoints[read.arrival.endpoint]
@@ -105,17 +111,25 @@ def _outcome(
     if answer is not None and answer.fidelity not in endpoint.accepts:
         # The engine should never hand it out; its word is not what is scored here.
         answer = None
-    wrong = None
+    wrong = lagging = None
     if answer is not None:
-        wrong = fault_of(
+        judged = partial(
+            fault_of,
             answer,
             catalog=drill.catalog,
             truth=truth,
             asked_at=read.asked_at,
             answered_at=read.answered_at,
         )
-    unharmed = answer is not None and answer.strategy == PLAIN and wrong is None
-    met = fate.hit and not unharmed
+        wrong = judged()
+        if wrong is not None and frozen.may_lag(leader or read):
+            lagging, wrong = wrong, judged(live_within=LAGGING)
+            lagging = lagging if wrong is None else None
+    strategy = None if answer is None else answer.strategy
+    failure_class = fact.failure_class or "unrecognised"
+    if strategy == PLAIN and fate.by_session:
+        strategy, failure_class = RefreshSession.name, FailureClass.AUTH_ERROR
+    met = fate.hit and not (strategy == PLAIN and wrong is None and lagging is None)
     # Who shared an answer waited for what was left of its leader's healing.
     took_s = read.end.seconds if leader is None else leader.end.seconds
     heal_s = min(read.end.seconds, max(0.0, took_s - fate.healing_from_s))
@@ -125,7 +139,7 @@ def _outcome(
         at_s=evidence.at_s(read.asked_at),
         fidelity=None if answer is None else answer.fidelity,
         met_fault=met,
-        failure_class=(fact.failure_class or "unrecognised") if met else FailureClass.OK,
+        failure_class=failure_class if met else FailureClass.OK,
         existed=_existed(drill, read, fate, evidence),
         wrong=wrong,
         # What was sent on its behalf, looks behind a route included.
@@ -133,7 +147,8 @@ def _outcome(
         seconds=read.end.seconds,
         heal_s=heal_s if met else 0.0,
         misjudged=fate.misjudged,
-        strategy=None if answer is None else answer.strategy,
+        strategy=strategy,
+        lagging=lagging,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from healing_pipeline.drill.ways import asked_of
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.facts import Attempt, Fact, ProbeResult
 from healing_pipeline.probing.failure_class import FailureClass
-from healing_pipeline.simulator.faults import Fault, FaultPlan
+from healing_pipeline.simulator.faults import Fault, FaultKind, FaultPlan
 
 # A call that was not made would more likely have met a fault of this share than not.
 LIKELY = 0.5
@@ -56,6 +56,8 @@ class Evidence:
         By the mark of the call, ``reader.number``.
     attempts : Mapping[UUID, sequence of Attempt]
         By request, in order.
+    with_session : set of str
+        Marks of the calls that carried a session.
     """
 
     catalog: Catalog
@@ -63,6 +65,7 @@ class Evidence:
     started_at: datetime
     log: Mapping[str, Served]
     attempts: Mapping[UUID, Sequence[Attempt]]
+    with_session: Set[str] = frozenset()
 
     def at_s(self, moment: datetime) -> float:
         """Seconds of the drill."""
@@ -112,12 +115,16 @@ class Fate:
         Whether a plain call brought good data that was called bad.
     healing_from_s : float
         Seconds from the asking to the end of the plain call; 0 where none was made.
+    by_session : bool
+        Whether the plain call was good only for the session that it carried, which healing had
+        fetched for a request before.
     """
 
     hit: bool
     fault: Fault | None
     misjudged: bool
     healing_from_s: float
+    by_session: bool = False
 
 
 def fate_of(read: Read, evidence: Evidence) -> Fate:
@@ -134,6 +141,9 @@ def fate_of(read: Read, evidence: Evidence) -> Fate:
         fault = faults.get(int(served["fault"]))
         return Fate(True, fault, misjudged=False, healing_from_s=attempt.seconds)
     if attempt.failure_class == FailureClass.OK:
+        ended = _ended_session(read, attempt, evidence)
+        if ended is not None:
+            return Fate(True, ended, False, healing_from_s=attempt.seconds, by_session=True)
         return Fate(False, None, misjudged=False, healing_from_s=attempt.seconds)
     misjudged = (
         served is not None
@@ -142,6 +152,14 @@ def fate_of(read: Read, evidence: Evidence) -> Fate:
     )
     fault = None if served is not None else evidence.likely(attempt.endpoint, attempt.at)
     return Fate(not misjudged, fault, misjudged, healing_from_s=attempt.seconds)
+
+
+def _ended_session(read: Read, plain: Attempt, evidence: Evidence) -> Fault | None:
+    """The fault that a good plain call would have met without the session that it carried."""
+    if f"{read.token}.1" not in evidence.with_session:
+        return None
+    fault = evidence.likely(plain.endpoint, plain.at, plain.host, plain.key_name)
+    return fault if fault is not None and fault.kind is FaultKind.AUTH_ERROR else None
 
 
 def leaders(reads: Sequence[Read], evidence: Evidence) -> dict[str, Read]:

@@ -29,6 +29,13 @@ SAME_NUMBER = 1e-9
 # The drill's clock and the simulator's are set by each other over HTTP; this far they may be apart.
 CLOCK_SKEW = timedelta(seconds=0.25)
 
+# The simulated market goes by less than this share of itself in a second (`simulator.market`). A
+# feed that froze in place is so far from the truth after one second, and cannot be told from a
+# live one before it was looked at again and again: LAG_S is the time that is granted for it.
+MOST_PER_SECOND = 5e-5
+LAG_S = 5.0
+LAGGING = LAG_S * MOST_PER_SECOND
+
 # Who shares another reader's answer may have come so long after that one asked.
 SHARED_WITHIN = timedelta(seconds=0.25)
 
@@ -53,7 +60,13 @@ class Right:
 
 
 def fault_of(
-    answer: Answer, *, catalog: Catalog, truth: Truth, asked_at: datetime, answered_at: datetime
+    answer: Answer,
+    *,
+    catalog: Catalog,
+    truth: Truth,
+    asked_at: datetime,
+    answered_at: datetime,
+    live_within: float = SAME_NUMBER,
 ) -> str | None:
     """Say what is worse about the data than its label says; None when it is as good.
 
@@ -61,6 +74,9 @@ def fault_of(
     ----------
     asked_at, answered_at : datetime
         On the simulated clock.
+    live_within : float
+        How far, relatively, a number of the newest row may be from the truth. Every other number,
+        the rows, their dates and the label are held to the last digit whatever it is.
     """
     endpoint = catalog.endpoints[answer.endpoint]
     if answer.fetched_at > answered_at + CLOCK_SKEW:
@@ -87,7 +103,7 @@ def fault_of(
     differences = []
     for right in rights:
         for moment in moments:
-            difference = _difference_at(moment, answer, right, others, truth)
+            difference = _difference_at(moment, answer, right, others, truth, live_within)
             if difference is None:
                 return None
             differences.append(difference)
@@ -124,7 +140,12 @@ def rights_of(
 
 
 def difference_of(
-    reading: Reading, true: Reading, *, whole: bool, dated: bool = True
+    reading: Reading,
+    true: Reading,
+    *,
+    whole: bool,
+    dated: bool = True,
+    live_within: float = SAME_NUMBER,
 ) -> str | None:
     """Where a reading is worse than the true one; `whole` asks for every number of it.
 
@@ -146,13 +167,14 @@ def difference_of(
     if reading.interval != true.interval and (whole or len(rows) > 1):
         return f"is by {reading.interval}, not by {true.interval}"
     if not dated and true.interval == "now":
-        return _difference_undated(reading, true)
+        return _difference_undated(reading, true, live_within)
     values = {(point.at, point.field): point.value for point in true.points}
     for point in reading.points:
         right = values.pop((point.at, point.field), None)
         if right is None:
             return f"{point.field} of {point.at} is not in the true answer, or there twice"
-        if not math.isclose(point.value, right, rel_tol=SAME_NUMBER):
+        within = live_within if point.at == true.points[-1].at else SAME_NUMBER
+        if not math.isclose(point.value, right, rel_tol=within):
             return f"{point.field} of {point.at} is {point.value:.12g}, in truth {right:.12g}"
     newest = max(rows)
     if newest < true.points[-1].at:
@@ -164,25 +186,32 @@ def difference_of(
     return None
 
 
-def _difference_undated(reading: Reading, true: Reading) -> str | None:
+def _difference_undated(reading: Reading, true: Reading, live_within: float) -> str | None:
     values = {point.field: point.value for point in true.points}
     for point in reading.points:
         right = values.pop(point.field, None)
         if right is None:
             return f"{point.field} is not in the true answer, or there twice"
-        if not math.isclose(point.value, right, rel_tol=SAME_NUMBER):
+        if not math.isclose(point.value, right, rel_tol=live_within):
             return f"{point.field} is {point.value:.12g}, in truth {right:.12g}"
     return f"lacks {min(values)}" if values else None
 
 
 def _difference_at(
-    moment: datetime, answer: Answer, right: Right, others: Sequence[Right], truth: Truth
+    moment: datetime,
+    answer: Answer,
+    right: Right,
+    others: Sequence[Right],
+    truth: Truth,
+    live_within: float,
 ) -> str | None:
     """Where an answer is worse than the truth of one second."""
     true = truth.reading(right.provider, right.line, moment)
     if true is None:
         return "data where the truth is that there is none"
-    difference = difference_of(answer.reading, true, whole=right.whole, dated=not others)
+    difference = difference_of(
+        answer.reading, true, whole=right.whole, dated=not others, live_within=live_within
+    )
     if difference is not None:
         return difference
     newest = true.as_of

@@ -30,6 +30,8 @@ class Outcome:
         Whether an answer of an accepted fidelity existed anywhere at that moment.
     wrong : str or None
         Why the data is worse than its label; None when it is not.
+    lagging : str or None
+        How the data lags behind the truth where nobody could have known; then `wrong` is None.
     upstream_calls : int
     heal_s : float
         Seconds from the end of the first attempt to the answer; 0 when nothing was healed.
@@ -52,6 +54,7 @@ class Outcome:
     heal_s: float
     misjudged: bool = False
     strategy: str | None = None
+    lagging: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def score(
         ),
         "reader_errors": len(errors),
         "wrong_as_good": sum(each.wrong is not None for each in outcomes),
+        "lagging_as_good": sum(each.lagging is not None for each in outcomes),
         "time_to_detect_s": spread(
             each.detected_after_s for each in faults if each.detected_after_s is not None
         ),
@@ -142,6 +146,11 @@ def score(
         "wrong_examples": [
             f"{each.endpoint} at {each.at_s:.1f} s: {each.wrong}" for each in outcomes if each.wrong
         ][:5],
+        "lagging_examples": [
+            f"{each.endpoint} at {each.at_s:.1f} s: {each.lagging}"
+            for each in outcomes
+            if each.lagging
+        ][:5],
         "error_examples": [
             f"{each.endpoint} at {each.at_s:.1f} s: met {each.failure_class}" for each in errors
         ][:5],
@@ -149,7 +158,10 @@ def score(
 
 
 def is_clean(report: Mapping[str, Any]) -> bool:
-    """Whether a drill may exit with 0: no reader error, no wrong datum, no event lost or twice."""
+    """Whether a drill may exit with 0: no reader error, no wrong datum, no event lost or twice.
+
+    What lags where nobody could have known does not fail a drill; it is counted and shown.
+    """
     return not any(
         report[key] for key in ("reader_errors", "wrong_as_good", "events_lost", "events_doubled")
     )

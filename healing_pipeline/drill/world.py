@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from healing_pipeline.catalog.default import default_config_text
@@ -103,16 +104,28 @@ caller: ContextVar[str] = ContextVar("caller", default="")
 
 @dataclass
 class MarkedSender:
-    """Sends like the data path's client, with a mark by which the simulator's log can be read."""
+    """Sends like the data path's client, with a mark by which the simulator's log can be read.
+
+    Attributes
+    ----------
+    calls : dict
+        Calls so far, by who asked.
+    with_session : set of str
+        Marks of the calls that carried a session: a crumb, which only healing fetches.
+    """
 
     sender: HttpSender
     calls: dict[str, int] = field(default_factory=dict)
+    with_session: set[str] = field(default_factory=set)
 
     async def send(self, request: UpstreamRequest, timeout_s: float) -> Response:
         """Send one request, marked ``caller.number``."""
         who = caller.get()
         number = self.calls[who] = self.calls.get(who, 0) + 1
-        return await self.sender.send(request, timeout_s, {"x-request-id": f"{who}.{number}"})
+        mark = f"{who}.{number}"
+        if "crumb" in parse_qs(urlsplit(request.url).query):
+            self.with_session.add(mark)
+        return await self.sender.send(request, timeout_s, {"x-request-id": mark})
 
 
 @dataclass

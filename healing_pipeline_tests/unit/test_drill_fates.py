@@ -115,6 +115,16 @@ def test_a_lie_that_nobody_recognised_was_met():
     assert fate_of(read(1, 6), known).hit
 
 
+def test_a_call_that_a_fetched_session_let_through_met_the_fault_that_ended_the_one_before():
+    ended = Fault(0, 5.0, 10.0, Match("polygon"), FaultKind.AUTH_ERROR)
+    for at_s, marks, hit in ((6, {"r1.1"}, True), (6, {"r2.1"}, False), (16, {"r1.1"}, False)):
+        known = evidence(attempt(1, at_s), log={"r1.1": served()}, faults=[ended])
+        fate = fate_of(read(1, at_s), replace(known, with_session=marks))
+        assert (fate.hit, fate.by_session) == (hit, hit)
+    known = evidence(attempt(1, 6), log={"r1.1": served()})  # servers fail: no session helps
+    assert not fate_of(read(1, 6), replace(known, with_session={"r1.1"})).hit
+
+
 @pytest.mark.parametrize("strategy", ["alternate_host", "rotate_api_key", "use_cached_data"])
 def test_a_request_that_a_breaker_kept_from_the_primary_would_have_met_its_fault(strategy):
     calls = 0 if strategy == "use_cached_data" else 1

@@ -25,6 +25,7 @@ CONTRACT = {
     "healed_by_class": dict,
     "reader_errors": int,
     "wrong_as_good": int,
+    "lagging_as_good": int,
     "time_to_detect_s": dict,
     "time_to_heal_s": dict,
     "upstream_calls_per_request": dict,
@@ -184,6 +185,13 @@ def test_a_healed_answer_that_is_wrong_is_counted_as_wrong_and_shown():
     assert made["wrong_as_good"] == 1
     assert "close is 2, in truth 1" in made["wrong_examples"][0]
     assert not is_clean(made)
+
+
+def test_what_lags_where_nobody_could_have_known_is_counted_apart_and_shown():
+    made = report([replace(HEALED, lagging="price is 2.0001, in truth 2"), GOOD])
+    assert (made["lagging_as_good"], made["wrong_as_good"]) == (1, 0)
+    assert "price is 2.0001" in made["lagging_examples"][0]
+    assert is_clean(made)
 
 
 def test_good_data_that_was_called_bad_is_counted_and_is_no_fault_that_was_met():
