@@ -102,6 +102,10 @@ def fetch(
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", help="NAME=VALUE, laid over its own.")
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="Labels to take, instead of the endpoint's: exact,stale,coarser,proxy."),
+    ] = None,
     deadline: Annotated[
         float | None, typer.Option(help="Seconds to wait at most, instead of the endpoint's.")
     ] = None,
@@ -114,7 +118,13 @@ def fetch(
 
     raise typer.Exit(
         command.fetch(
-            config, endpoint, param or [], deadline_s=deadline, as_json=as_json, body=body
+            config,
+            endpoint,
+            param or [],
+            accept=accept or [],
+            deadline_s=deadline,
+            as_json=as_json,
+            body=body,
         )
     )
 
@@ -146,7 +156,8 @@ def classify(
 @app.command()
 def drill(
     scenario: Annotated[
-        str, typer.Option(help="A scenario's name, a .yaml file, or `all`.")
+        str,
+        typer.Option(help="A scenario's name, a .yaml file, a .csv of real outages, or `all`."),
     ] = "first_light",
     seed: Annotated[int, typer.Option(help="Decides faults, market and readers.")] = 1,
     duration: Annotated[

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.cli.console import COLOURS, err, hint_at_simulator, out, print_json
+from healing_pipeline.client import HealingClient, checked_deadline, checked_labels
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.answer import Answer, HealingFailed
-from healing_pipeline.session import open_session
+
+# A server that is only just being started, or an address that says nothing.
+DATABASE_WITHIN_S = 5.0
 
 
 def fetch(
@@ -20,42 +24,34 @@ def fetch(
     endpoint: str,
     param: Sequence[str],
     *,
+    accept: Sequence[str],
     deadline_s: float | None,
     as_json: bool,
     body: bool,
 ) -> int:
     """Print the answer and the truth about it; 0 when there was one."""
     params = _params(param)
-    if deadline_s is not None and not 0.1 <= deadline_s <= 60:
-        raise ConfigurationError(
-            f"A deadline of {deadline_s} s is out of range.", "Give --deadline 0.1 to 60 seconds."
-        )
+    labels = [each.strip() for given in accept for each in given.lower().split(",")]
+    accepts = checked_labels(labels) if accept else None
+    checked_deadline(deadline_s)
 
-    with ExitStack() as stack:
-        session = open_session(stack, config)
-        ask = partial(session.engine.fetch, endpoint, params=params, deadline_s=deadline_s)
-        end = session.call(ask)
-        upstreams = session.catalog.upstreams
-    if isinstance(end, HealingFailed):
-        if as_json:
-            print_json(failure_document(end))
+    # That PostgreSQL is away is told once, below.
+    logging.getLogger("healing_pipeline.storage").setLevel(logging.ERROR)
+    with HealingClient.open(config) as client:
+        end = client.fetch(endpoint, params=params, deadline_s=deadline_s, accepts=accepts)
+        if isinstance(end, HealingFailed):
+            _show_failure(end, config, as_json=as_json)
+        elif body:
+            sys.stdout.buffer.write(end.body)
+        elif as_json:
+            print_json(answer_document(end))
         else:
-            err.print(
-                f"{end.endpoint}: no answer after {end.seconds:.2f} s: "
-                f"{end.verdict.failure_class}: {end.verdict.evidence}",
-                markup=False,
-            )
-            for each in end.tried:
-                err.print(f"  {each.strategy}: {each.because}: {each.evidence}", markup=False)
-            hint_at_simulator(upstreams, end.verdict.failure_class)
-        return 1
-    if body:
-        sys.stdout.buffer.write(end.body)
-    elif as_json:
-        print_json(answer_document(end))
-    else:
-        _show(end)
-    return 0
+            _show(end)
+        sys.stdout.flush()
+        client.found_database(DATABASE_WITHIN_S)
+        if not client.flush():
+            err.print("PostgreSQL is away: the facts of this request wait on disk until it is back")
+    return 1 if isinstance(end, HealingFailed) else 0
 
 
 def answer_document(answer: Answer) -> dict[str, Any]:
@@ -93,6 +89,21 @@ def failure_document(failed: HealingFailed) -> dict[str, Any]:
         "attempts": failed.attempts,
         "seconds": round(failed.seconds, 4),
     }
+
+
+def _show_failure(failed: HealingFailed, config: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json(failure_document(failed))
+        return
+    verdict = failed.verdict
+    err.print(
+        f"{failed.endpoint}: no answer after {failed.seconds:.2f} s: "
+        f"{verdict.failure_class}: {verdict.evidence}",
+        markup=False,
+    )
+    for each in failed.tried:
+        err.print(f"  {each.strategy}: {each.because}: {each.evidence}", markup=False)
+    hint_at_simulator(load_settings(config, environ=os.environ).upstreams, verdict.failure_class)
 
 
 def _show(answer: Answer) -> None:

@@ -103,9 +103,9 @@ def test_market_data_is_every_endpoints_data_with_its_label(installation: Instal
 def test_what_market_data_read_is_in_the_tables_when_it_ends(installation: Installation) -> None:
     result = materialise(installation, "market_data")
     answers = installation.rows("SELECT endpoint, fidelity::text, attempts FROM healing.answer")
-    assert {each["endpoint"]: (each["fidelity"], each["attempts"]) for each in answers} == {
-        each: ("exact", 1) for each in (DGS10, UNRATE, RATES)
-    }
+    assert {
+        each["endpoint"]: (each["fidelity"], each["attempts"]) for each in answers
+    } == dict.fromkeys((DGS10, UNRATE, RATES), ("exact", 1))
     attempts = installation.rows("SELECT count(*) AS made FROM healing.attempt")
     assert attempts == [{"made": len(answers)}]
     # The checks are of the same run: they saw what it had just read.

@@ -241,7 +241,7 @@ def test_a_folder_is_no_index(shell):
 
 def test_a_database_that_does_not_answer_is_one_line_that_names_the_setting(shell):
     shell("init")
-    for command in (("fetch", "fred/dgs10"), ("report",), ("drill", "--duration", "1")):
+    for command in (("probe", "fred/dgs10"), ("report",), ("drill", "--duration", "1")):
         assert "HEALING_DATABASE_URL" in shell.refuses(*command)
 
 
@@ -258,6 +258,28 @@ def test_an_answer_is_exact_and_says_so_in_json(served, simulator):
     )
     assert 90 <= len(answer["points"]) <= 100
     assert 0 < answer["seconds"] < 3
+
+
+def test_an_answer_needs_no_database_and_one_line_says_that_its_facts_wait(served):
+    away = {"HEALING_DATABASE_URL": UNREACHABLE}
+    done = served("fetch", "fred/dgs10", "--json", **away)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["fidelity"] == "exact"
+    (line,) = done.stderr.splitlines()
+    assert "PostgreSQL is away" in line
+    assert "wait on disk" in line
+    assert served("fetch", "fred/dgs10").stderr == ""
+    # The next command that finds the database stores what waited.
+    assert served.json("report", "--json")["totals"]["requests"] == 2
+
+
+def test_a_reader_says_which_labels_are_taken(served, simulator):
+    assert served.json("fetch", "fred/dgs2", "--accept", "exact", "--json")["fidelity"] == "exact"
+    simulator.control.add_fault({"fault": "server_error", "match": {"source": "fred"}})
+    command = ("fetch", "fred/dgs2", "--json", "--accept")
+    assert served(*command, "exact").returncode == 1
+    assert served.json(*command, "exact, Stale")["fidelity"] == "stale"
+    assert served.json(*command, "exact", "--accept", "stale")["fidelity"] == "stale"
 
 
 def test_a_parameter_is_laid_over_the_endpoints_own(served):
@@ -292,7 +314,10 @@ def test_a_request_that_nothing_heals_says_what_was_tried(served, simulator):
     [
         (("fetch", "fred/nonsense"), "fred/nonsense"),
         (("fetch", "fred/dgs10", "-p", "limit"), "NAME=VALUE"),
+        (("fetch", "fred/dgs10", "-p", "series_id=GDP"), "Add an endpoint"),
         (("fetch", "fred/dgs10", "--deadline", "0"), "0.1 to 60"),
+        (("fetch", "fred/dgs10", "--accept", "good"), "exact, stale, coarser, proxy"),
+        (("fetch", "fred/dgs10", "--accept", ""), "exact, stale, coarser, proxy"),
         (("probe", "bloomberg"), "bloomberg"),
         (("report", "--hours", "0"), "--hours"),
     ],

@@ -48,13 +48,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "orchestration": CORE | WORDS | {"client", "control", "installation", "session", "storage"},
     "web": CORE | WORDS | {"client", "data_path", "installation", "providers"},
     "definitions": {"installation", "orchestration"},
-    "stack": CORE | WORDS | {"installation", "session", "simulator", "storage"},
+    "stack": CORE | WORDS | {"client", "installation", "session", "simulator", "storage"},
     "drill": CORE
     | WORDS
     | {"control", "installation", "providers", "simulator", "storage", "transport"},
     "cli": CORE
     | WORDS
-    | {"drill", "installation", "providers", "session", "simulator", "stack", "storage", "web"},
+    | {
+        "client",
+        "drill",
+        "installation",
+        "providers",
+        "session",
+        "simulator",
+        "stack",
+        "storage",
+        "web",
+    },
     "__main__": {"cli"},
 }
 
