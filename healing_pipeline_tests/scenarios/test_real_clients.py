@@ -252,6 +252,32 @@ def test_yfinance_is_healed_where_it_would_have_been_given_an_empty_frame(yfinan
     assert after["Close"].iloc[-2] == pytest.approx(before["Close"].iloc[-2], rel=1e-9)
 
 
+def test_yfinance_reads_the_window_between_two_dates(yfinance, simulator):
+    today = datetime.now(UTC).date()
+    start, end = today - timedelta(days=60), today - timedelta(days=30)
+    window = {"start": str(start), "end": str(end)}
+    before = history(yfinance, "AAPL", **window)
+    days = [each.date() for each in before.index]
+    assert start <= days[0] < start + timedelta(days=5)
+    assert end - timedelta(days=5) < days[-1] < end
+    # The endpoint's own `range` did not go along: Yahoo lets it win.
+    sent = simulator.control.log()[-1]
+    assert sent["path"] == "/v8/finance/chart/AAPL"
+    assert {"period1", "period2"} <= sent["params"].keys()
+    assert "range" not in sent["params"]
+    simulator.control.add_fault({"match": {"source": "yahoo"}, "fault": "bot_block"})
+    after = history(yfinance, "AAPL", **window)
+    assert list(after.index) == list(before.index)
+    assert after["Close"].to_numpy() == pytest.approx(before["Close"].to_numpy(), rel=1e-9)
+
+
+def test_yfinance_reads_from_a_date_to_now(yfinance):
+    start = datetime.now(UTC).date() - timedelta(days=20)
+    days = [each.date() for each in history(yfinance, "MSFT", start=str(start)).index]
+    assert start <= days[0] < start + timedelta(days=5)
+    assert days[-1] >= start + timedelta(days=15)
+
+
 def simulated_key(source: str) -> str:
     from healing_pipeline.simulator.keys import default_keys
 

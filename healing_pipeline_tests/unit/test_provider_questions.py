@@ -400,6 +400,12 @@ def test_yahoos_daily_window_is_a_week_at_least(params, expected):
     assert found == (CHART, {**params, "interval": "1d", **expected})
 
 
+def test_yahoos_daily_window_is_the_readers_and_no_range_of_the_endpoints():
+    period = {"period1": "1700000000", "period2": "1772463845"}
+    found = PROVIDERS["yahoo"].daily(CHART, {"interval": "5m", "range": "1d", **period}, NOW)
+    assert found == (CHART, {"interval": "1d", **period})
+
+
 def test_alpha_vantages_daily_question_drops_what_only_the_day_has():
     intraday = {"symbol": "IBM", "interval": "5min", "month": "2026-01", "extended_hours": "true"}
     found = PROVIDERS["alpha_vantage"].daily(

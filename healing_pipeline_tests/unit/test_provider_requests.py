@@ -96,6 +96,29 @@ def test_yahoo_spends_no_key_and_keeps_its_crumb_to_itself():
     assert request.line.params == {"symbols": "A"}
 
 
+CHART = "/v8/finance/chart/AAPL"
+SPAN = {"range": "3mo", "interval": "1d"}
+PERIOD = {"period1": "1735689600", "period2": "1740787200"}
+
+
+@pytest.mark.parametrize(
+    ("own", "over", "sent"),
+    [
+        (SPAN, PERIOD, {"interval": "1d", **PERIOD}),
+        (SPAN, {"period1": "1735689600"}, {"interval": "1d", "period1": "1735689600"}),
+        (SPAN, {"range": "1y", **PERIOD}, {"interval": "1d", **PERIOD}),
+        (SPAN, {"range": "1y"}, {"range": "1y", "interval": "1d"}),
+        (PERIOD, {"range": "5d"}, {"range": "5d"}),
+        (PERIOD, {"period1": "1738368000"}, {**PERIOD, "period1": "1738368000"}),
+        (SPAN, {"period2": "1740787200"}, {**SPAN, "period2": "1740787200"}),
+    ],
+)
+def test_yahoo_is_asked_for_one_window_the_readers(own, over, sent):
+    """Of a `range` beside a `period1` Yahoo takes the `range`, and says nothing."""
+    request = get("yahoo", CHART, own, over=over)
+    assert dict(query(request)) == sent == dict(request.line.params)
+
+
 def test_fred_wants_its_key_in_the_query_and_is_asked_for_json():
     request = get("fred", "/fred/series/observations", {"series_id": "DGS10"})
     assert query(request) == [("series_id", "DGS10"), ("file_type", "json"), ("api_key", SECRET)]

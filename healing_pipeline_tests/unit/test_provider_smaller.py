@@ -187,3 +187,11 @@ def test_what_half_of_a_polygon_range_is(window, params, expected):
 def test_the_readers_own_parameters_count_and_not_only_the_endpoints():
     found = less("yahoo", CHART, {"range": "1d", "interval": "1d"}, over={"range": "1y"})
     assert found == (CHART, {"range": "6mo", "interval": "1d"})
+
+
+def test_less_of_a_yahoo_period_is_no_range_of_the_endpoints():
+    begin, end = NOW_S - 40 * 86_400, NOW_S - 20 * 86_400
+    period = {"period1": str(begin), "period2": str(end)}
+    found = less("yahoo", CHART, {"range": "1y", "interval": "1d"}, over=period)
+    later = str(end - 10 * 86_400)
+    assert found == (CHART, {"interval": "1d", "period1": later, "period2": str(end)})

@@ -56,7 +56,6 @@ def test_what_the_client_leaves_out_is_what_its_provider_assumes_not_the_endpoin
 
 
 def test_what_an_endpoint_would_add_unasked_is_refused(catalog):
-    """A `range` beside a client's own `period1` would win at Yahoo, and nobody would notice."""
     endpoint = catalog.endpoints["yahoo/chart-aapl-1d"]
     german = replace(endpoint, params={**endpoint.params, "lang": "de-DE"})
     asker = Asker(replace(catalog, endpoints={german.id: german}), ScriptedEngine())
@@ -69,6 +68,19 @@ def test_what_an_endpoint_would_add_unasked_is_refused(catalog):
         "range": "1mo",
         "lang": "en-US",
     }
+
+
+def test_a_period_takes_the_place_of_the_endpoints_range(asker):
+    """As yfinance asks with `start`."""
+    target = "/proxy/yahoo/v8/finance/chart/AAPL?interval=1d&period1=1767225600&period2=1772463845"
+    endpoint, _, params = asked(asker, target)
+    assert endpoint == "yahoo/chart-aapl-1d"
+    assert params == {"interval": "1d", "period1": "1767225600", "period2": "1772463845"}
+
+
+def test_a_chart_without_any_window_is_refused_where_the_endpoint_has_one(asker):
+    target = "/proxy/yahoo/v8/finance/chart/AAPL?interval=1d"
+    assert "`range`" in asker.problem(target, 400, "another-question")["detail"]
 
 
 @pytest.mark.parametrize(

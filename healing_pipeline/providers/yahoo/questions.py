@@ -13,7 +13,7 @@ from healing_pipeline.providers.bodies import NotReadableError
 from healing_pipeline.providers.instruments import from_yahoo
 from healing_pipeline.providers.provider import Asked
 from healing_pipeline.providers.subjects import counted
-from healing_pipeline.providers.yahoo.requests import RANGE_DAYS
+from healing_pipeline.providers.yahoo.requests import RANGE_DAYS, one_window
 
 CHART_PATH = re.compile(r"/v8/finance/chart/(?P<symbol>[^/]+)")
 DOWNLOAD_PATH = re.compile(r"/v7/finance/download/(?P<symbol>[^/]+)")
@@ -93,14 +93,14 @@ def daily(path: str, params: Mapping[str, str], now: datetime) -> Asked | None:
     interval = _interval(params)
     if not CHART_PATH.fullmatch(unquote(path)) or interval is None or is_dated(interval):
         return None
-    by_days = {**params, "interval": "1d"}
-    if "period1" not in params:
-        if RANGE_DAYS.get(params.get("range", ""), 0) < RANGE_DAYS["5d"]:
+    by_days = {**one_window(params), "interval": "1d"}
+    if "period1" not in by_days:
+        if RANGE_DAYS.get(by_days.get("range", ""), 0) < RANGE_DAYS["5d"]:
             by_days["range"] = "5d"
         return path, by_days
     try:
-        begin_s = int(params["period1"])
-        end_s = int(params.get("period2", now.astimezone(UTC).timestamp()))
+        begin_s = int(by_days["period1"])
+        end_s = int(by_days.get("period2", now.astimezone(UTC).timestamp()))
     except ValueError:
         return None
     return path, {**by_days, "period1": str(min(begin_s, end_s - _LEAST_DAYS * _DAY_S))}

@@ -35,7 +35,22 @@ def request(
 ) -> UpstreamRequest:
     """Build the GET; Yahoo takes no key, so none is sent."""
     path, merged = asked(endpoint, params, now)
-    return assembled(endpoint, host, path, merged)
+    return assembled(endpoint, host, path, one_window(merged))
+
+
+def one_window(params: Mapping[str, str]) -> dict[str, str]:
+    """The parameters with one window in them: a `range`, or what begins with `period1`.
+
+    Yahoo lets `range` win where both are sent, so that a `period1` that a reader lays over an
+    endpoint's `range` would be ignored without a word. Of two the later one stays: what a reader
+    adds comes after what the endpoint has.
+    """
+    if "range" not in params or "period1" not in params:
+        return dict(params)
+    names = list(params)
+    is_range = names.index("range") > names.index("period1")
+    left_out = {"period1", "period2"} if is_range else {"range"}
+    return {name: value for name, value in params.items() if name not in left_out}
 
 
 def smaller(
@@ -44,6 +59,7 @@ def smaller(
     """A shorter `range`, or a later `period1`; None for quotes and for windows of a few days."""
     fraction(factor)
     path, merged = asked(endpoint, params, now)
+    merged = one_window(merged)
     if not path.startswith(_WITH_A_WINDOW):
         return None
     least_days = _LEAST_DAYS_BY_INTERVAL.get(merged.get("interval", ""), 1)
