@@ -16,6 +16,7 @@ from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.healing.validation import Scrutiny
+from healing_pipeline.healing.validation.growth import BAR_BELIEVED_AFTER_S
 from healing_pipeline.healing.validation.herd import MANY, WARY_S
 from healing_pipeline.healing.validation.movement import BELIEVED_AFTER_S, CONFIRMED_AFTER_S
 from healing_pipeline.healing.validation.scrutiny import scale_of
@@ -418,3 +419,59 @@ def test_the_memory_is_bounded():
     for name in range(100):
         Looks(scrutiny=scrutiny, name=str(name)).at(0, 1.0)
     assert len(scrutiny._known) == 10
+
+
+@pytest.mark.parametrize(("field", "size"), [("volume", 880.0), ("high", 109.0), ("low", 96.0)])
+def test_a_bar_that_shrinks_under_a_later_date_is_an_older_bar(field, size):
+    whole = {"close": 100.0, "high": 110.0, "low": 95.0, "open": 99.0, "volume": 900.0}
+
+    def bar(at_s, **other):
+        row = {**whole, **other}
+        points = tuple(Point(BEGAN, name, row[name]) for name in sorted(row))
+        return Reading("IBM", "5m", points, BEGAN + timedelta(seconds=at_s))
+
+    seen = Looks()
+    assert seen.reading(bar(10), 10) is None
+    assert seen.reading(bar(12, close=100.01), 12) is None
+    smaller = {field: size, "close": 100.02}
+    assert seen.reading(bar(11, **smaller), 13) is None, "another host, and it says so"
+    assert f"{field} of the newest bar went" in seen.reading(bar(14, **smaller), 14).evidence
+    assert seen.reading(bar(15, close=100.01), 15) is None, "the younger bar again"
+    assert seen.reading(bar(16, **smaller), 16) is not None
+    mended_s = 16 + BAR_BELIEVED_AFTER_S
+    assert seen.reading(bar(mended_s, **smaller), mended_s) is None, "it keeps telling so"
+
+
+def test_a_new_number_is_held_to_the_strides_of_its_kind():
+    """Its first jump is measured by what the others do, where no bars tell."""
+
+    def tenth_of_a_percent(siblings):
+        scrutiny = Scrutiny()
+        for name in range(siblings):
+            sibling, step = Looks(scrutiny=scrutiny, name=str(name)), walk(name, per_look=2e-5)
+            assert not any(sibling.at(at_s, step()) for at_s in range(0, 80, 2))
+        new = Looks(scrutiny=scrutiny, name="new")
+        assert new.at(100, 50.0) is None
+        return new.at(102, 50.05)
+
+    assert tenth_of_a_percent(siblings=0) is None
+    assert "jumped" in tenth_of_a_percent(siblings=3).evidence
+
+
+def test_undated_numbers_that_stop_together_are_accused_too_but_later():
+    def looks_until_accused(as_of_s):
+        scrutiny, walks = Scrutiny(), {name: walk(n) for n, name in enumerate("abcd")}
+        seen = {name: Looks(scrutiny=scrutiny, name=name) for name in walks}
+        for at_s in range(0, 200, 2):
+            for name, each in seen.items():
+                assert each.at(at_s, walks[name]()) is None
+        frozen = {name: walks[name]() for name in walks}
+        for look in range(40):
+            at_s = 200 + 2 * look
+            for name, each in seen.items():
+                reading = quote(frozen[name], at_s, as_of_s=as_of_s or at_s)
+                if each.reading(reading, at_s) is not None:
+                    return look * 4 + list(seen).index(name)
+        raise AssertionError("never accused")
+
+    assert looks_until_accused(None) < looks_until_accused(198) <= 12

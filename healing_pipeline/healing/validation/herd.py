@@ -6,10 +6,20 @@ One quote that stands still for two looks tells nothing; twenty quotes that do, 
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
+
+from healing_pipeline.healing.validation.movement import FEWEST_STRIDES, TIMES_LONGEST, TIMES_SCALE
 
 # A herd is accused when it is this unlikely that all of it stands still at once.
 UNLIKELY_TOGETHER = 1e-5
+
+# Where the provider does not say that its numbers are fresh, a look without a change counts for so
+# much of one where it does: bars are often written late, and then all of them at once.
+UNDATED_WEIGHT = 0.5
+
+# Of so many strides of a herd is the longest kept in mind.
+KEPT_STRIDES = 64
 
 # So long after it was caught, a herd's numbers are believed only once they are seen to move.
 WARY_S = 20.0
@@ -33,12 +43,21 @@ class Herd:
         Since when everything may stand still.
     caught_s, wary_until_s : float
         When an alarm began and when it ends, seconds since 1970.
+    strides : deque of float
+        The newest of all its numbers: |log change| per square root of a second.
     """
 
     surprise: float = 0.0
     since_s: float = 0.0
     caught_s: float = 0.0
     wary_until_s: float = -math.inf
+    strides: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_STRIDES))
+
+    def scale(self) -> float | None:
+        """For a new number: a jump is what would be one for the longest stride of its kind."""
+        if len(self.strides) < FEWEST_STRIDES:
+            return None
+        return max(self.strides) * TIMES_LONGEST / TIMES_SCALE
 
     def stood(self, surprise: float, seen_s: float, at_s: float) -> str | None:
         """Take a look that shows what `seen_s` showed; say so when that has become too unlikely."""

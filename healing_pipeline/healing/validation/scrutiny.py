@@ -20,7 +20,8 @@ from healing_pipeline.catalog.market_hours import HOURS, MarketHours
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.healing.validation.attendance import absent
-from healing_pipeline.healing.validation.herd import Herd, SourceHerds
+from healing_pipeline.healing.validation.growth import LiveBar
+from healing_pipeline.healing.validation.herd import UNDATED_WEIGHT, Herd, SourceHerds
 from healing_pipeline.healing.validation.movement import CONFIRMED_AFTER_S, Movement, Suspect
 from healing_pipeline.healing.validation.stillness import standing_still
 from healing_pipeline.healing.validation.tables import RateTable
@@ -48,6 +49,7 @@ class _Known:
     newest_at: datetime
     movements: dict[str, Movement]
     table: RateTable | None = None
+    bar: LiveBar | None = None
     cleared_s: float = -math.inf
     first_wary: dict[str, float] | None = None
     roll: tuple[tuple[float, ...], float] | None = None
@@ -173,6 +175,11 @@ class Scrutiny:
         known = self._known.get(question)
         if known is None:
             known = self._begin(question, reading, last)
+        if is_open and reading.interval != "now":
+            why = _shrunk(known, reading, at_s)
+            if why is not None:
+                source.catch(question, at_s)
+                return f"{reading.instrument}: {why}"
         is_same_bar = reading.interval == "now" or reading.newest_at == known.newest_at
         if is_open and (is_same_bar or not _is_dated(reading.interval)):
             found = self._watched(question, known, reading, source, source.of(endpoint.path), at_s)
@@ -195,7 +202,7 @@ class Scrutiny:
     ) -> str | None:
         """Look at each live number of a reading, at them together, and at their kind."""
         is_fresh = reading.as_of > known.as_of
-        scale = self._scales.get(reading.instrument)
+        scale = self._scales.get(reading.instrument, herd.scale())
         wary_since = source.wary_since(herd, at_s)
         found: str | None = None
         surprise, has_moved, seen_s = 0.0, False, at_s
@@ -212,12 +219,14 @@ class Scrutiny:
             if why is None and wary_since is not None and movement.strides:
                 why = _wary(known, field, value, wary_since, at_s)
             has_moved = has_moved or (why is None and value != before)
+            if why is None and value != before and movement.strides:
+                herd.strides.append(movement.strides[-1])
             surprise += movement.surprise
             found = found or (why and f"{field} of {reading.instrument} {why}")
         if has_moved:
             herd.moved(seen_s)
-        elif found is None and is_fresh and surprise:
-            why = herd.stood(surprise, seen_s, at_s)
+        elif found is None and surprise:
+            why = herd.stood(surprise * (1.0 if is_fresh else UNDATED_WEIGHT), seen_s, at_s)
             found = why and f"{reading.instrument} {why}"
         return found
 
@@ -288,6 +297,12 @@ def _live_numbers(reading: Reading) -> Iterator[tuple[str, float]]:
 def _stood(suspect: Suspect, value: float, at_s: float) -> bool:
     """Whether a suspect was seen again where a market would have moved on."""
     return value == suspect.value and at_s - suspect.at_s >= CONFIRMED_AFTER_S
+
+
+def _shrunk(known: _Known, reading: Reading, at_s: float) -> str | None:
+    if known.bar is None:
+        known.bar = LiveBar.of(reading)
+    return known.bar.look(reading, at_s)
 
 
 def _wary(known: _Known, field: str, value: float, began_s: float, at_s: float) -> str | None:
