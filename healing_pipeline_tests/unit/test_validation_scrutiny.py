@@ -19,7 +19,7 @@ from healing_pipeline.healing.validation import Scrutiny
 from healing_pipeline.healing.validation.growth import BAR_BELIEVED_AFTER_S
 from healing_pipeline.healing.validation.herd import MANY, WARY_S
 from healing_pipeline.healing.validation.movement import BELIEVED_AFTER_S, CONFIRMED_AFTER_S
-from healing_pipeline.healing.validation.scrutiny import scale_of
+from healing_pipeline.healing.validation.scale import scale_of
 from healing_pipeline.healing.validation.stillness import standing_still
 from healing_pipeline.healing.validation.tables import TABLE_BELIEVED_AFTER_S
 from healing_pipeline.probing.failure_class import FailureClass
@@ -89,6 +89,20 @@ def test_a_crash_passes_on_its_second_look_because_it_keeps_moving(seed, change)
     assert "jumped" in verdict.evidence
     assert seen.at(at_s + CONFIRMED_AFTER_S, step() * (1 + change)) is None
     assert seen.at(at_s + 2 * CONFIRMED_AFTER_S, step() * (1 + change)) is None
+
+
+@given(seed=st.integers(0, 10_000), change=st.sampled_from([-0.01, 0.01]))
+@settings(max_examples=25)
+def test_a_frozen_host_stays_doubted_while_its_sister_goes_on(seed, change):
+    """A minute later the live number may be so near that the frozen one looks like a usual move."""
+    seen, step, at_s = after_a_calm_minute(seed)
+    last = step()
+    frozen = last * (1 + change)
+    for later in range(0, 50, 2):
+        assert seen.at(at_s + later, frozen) is not None, later
+        approaching = last + (frozen - last) * min(1.0, (later + 1) / 45)
+        if approaching != frozen:
+            seen.at(at_s + later + 1, approaching)
 
 
 def test_looks_at_the_same_moment_do_not_confirm_each_other():

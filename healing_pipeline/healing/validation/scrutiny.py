@@ -13,8 +13,6 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
-from statistics import median
 
 from healing_pipeline.catalog.market_hours import HOURS, MarketHours
 from healing_pipeline.catalog.values import Endpoint
@@ -23,6 +21,7 @@ from healing_pipeline.healing.validation.attendance import absent
 from healing_pipeline.healing.validation.growth import LiveBar
 from healing_pipeline.healing.validation.herd import UNDATED_WEIGHT, Herd, SourceHerds
 from healing_pipeline.healing.validation.movement import CONFIRMED_AFTER_S, Movement, Suspect
+from healing_pipeline.healing.validation.scale import scale_of
 from healing_pipeline.healing.validation.stillness import standing_still
 from healing_pipeline.healing.validation.tables import RateTable
 from healing_pipeline.probing.failure_class import FailureClass
@@ -38,7 +37,6 @@ AGREEMENT = 2e-3
 
 ROLL_S = 600.0
 MOST_QUESTIONS = 4096
-BARS_FOR_SCALE = 60
 
 
 @dataclass(slots=True)
@@ -252,25 +250,6 @@ class Scrutiny:
         self._known.move_to_end(question)
         if len(self._known) > self._most:
             self._known.popitem(last=False)
-
-
-def scale_of(reading: Reading) -> float | None:
-    """The typical |log change| per square root of a second between the closes of bars.
-
-    The median, so that a split or one wild day does not make everything look usual; None for too
-    few bars or for ones that mostly stand still.
-    """
-    rows = zip(
-        reading.at_s[-BARS_FOR_SCALE:], reading.column("close")[-BARS_FOR_SCALE:], strict=True
-    )
-    closes = [(at_s, value) for at_s, value in rows if value is not None and value > 0]
-    strides = [
-        abs(math.log(value / before)) / math.sqrt(at_s - earlier_s)
-        for (earlier_s, before), (at_s, value) in pairwise(closes)
-    ]
-    if len(strides) < 8:
-        return None
-    return median(strides) / 0.6745 or None
 
 
 def _is_table(reading: Reading) -> bool:
