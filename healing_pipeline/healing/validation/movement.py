@@ -39,6 +39,10 @@ UNLIKELY_STILL = 1e-6
 UNLIKELY_STILL_UNDATED = 1e-8
 REMEMBERED_LOOKS = 128.0
 
+# So long a number that was doubted, and then contradicted by a look that went on from the one
+# before, is known again by its digits: one host of two may still serve it.
+REFUTED_FOR_S = 60.0
+
 # Whatever stands still for so long is believed: a trading halt is true.
 BELIEVED_AFTER_S = 1800.0
 
@@ -73,6 +77,10 @@ class Movement:
         Looks without a change since the last one, each weighed by its spacing over the usual one.
     surprise : float
         How unlikely the last look was, in nats, for having brought no change.
+    suspect : Suspect or None
+        The jump that is not believed yet.
+    refuted : Suspect or None
+        The last one that did not come true.
     """
 
     value: float
@@ -85,6 +93,7 @@ class Movement:
     run: float = 0.0
     surprise: float = 0.0
     suspect: Suspect | None = None
+    refuted: Suspect | None = None
 
     def look(self, value: float, at_s: float, *, is_fresh: bool, scale: float | None) -> str | None:
         """Take one more look; say what is wrong with it, or None when it is believed.
@@ -99,7 +108,11 @@ class Movement:
         self.surprise = 0.0
         if value == self.value:
             return self._still(at_s, is_fresh)
-        suspect = self.suspect
+        suspect, refuted = self.suspect, self.refuted
+        if refuted is not None and value == refuted.value:
+            if at_s - refuted.at_s < REFUTED_FOR_S:
+                return f"is {value:g} again, which was doubted and then seen to be elsewhere"
+            self.refuted = None
         if suspect is not None and value == suspect.value:
             if at_s - suspect.since_s < BELIEVED_AFTER_S:
                 return f"stands at {value:g}, which is not believed until it is seen to move"
@@ -111,6 +124,8 @@ class Movement:
             return None
         jump, usual = abs(math.log(value / self.value)), self.usual(span_s, scale)
         if jump <= usual:
+            # What was doubted did not come true: another host went on from the number before.
+            self.refuted = self.suspect or self.refuted
             self.believe(value, at_s, jump, span_s)
             return None
         return self._jumped(value, at_s, jump, usual, scale)
@@ -141,6 +156,7 @@ class Movement:
         weight = min(1.0, spacing_s / self.spacing_s) if self.spacing_s else 1.0
         self.run += weight
         self.surprise = -weight * math.log(self._usual_stillness())
+        self.refuted = self.suspect or self.refuted
         self.seen_s, self.suspect = at_s, None
         return self._unlikely(is_fresh, at_s)
 
