@@ -77,6 +77,7 @@ def answer_document(answer: Answer) -> dict[str, Any]:
 
 def failure_document(failed: HealingFailed) -> dict[str, Any]:
     """A failure for a program to read."""
+    retry_s = failed.retry_after_s
     return {
         "request_id": str(failed.request_id),
         "endpoint": failed.endpoint,
@@ -88,6 +89,7 @@ def failure_document(failed: HealingFailed) -> dict[str, Any]:
         ],
         "attempts": failed.attempts,
         "seconds": round(failed.seconds, 4),
+        "retry_after_s": None if retry_s is None else round(retry_s, 1),
     }
 
 
@@ -103,6 +105,8 @@ def _show_failure(failed: HealingFailed, config: Path, *, as_json: bool) -> None
     )
     for each in failed.tried:
         err.print(f"  {each.strategy}: {each.because}: {each.evidence}", markup=False)
+    if failed.retry_after_s is not None:
+        err.print(f"  The source is asked again in {failed.retry_after_s:.0f} s.")
     hint_at_simulator(load_settings(config, environ=os.environ).upstreams, verdict.failure_class)
 
 

@@ -85,6 +85,8 @@ class HealingFailed:
         Every strategy of the plan, used or left out, with its reason.
     attempts : int
     seconds : float
+    retry_after_s : float or None
+        Seconds until the source may be asked again, where that is known; always above 0.
     """
 
     request_id: UUID
@@ -93,3 +95,4 @@ class HealingFailed:
     tried: tuple[Tried, ...]
     attempts: int
     seconds: float
+    retry_after_s: float | None = None

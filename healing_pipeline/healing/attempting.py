@@ -158,13 +158,16 @@ class Attempting:
             Tried(each.strategy.name, "left out", each.applicability.because)
             for each in plan.left_out
         )
+        question, parts = self.question, self.parts
+        now = parts.clock.monotonic()
         failed = HealingFailed(
-            request_id=self.question.request_id,
-            endpoint=self.question.endpoint.id,
+            request_id=question.request_id,
+            endpoint=question.endpoint.id,
             verdict=met,
             tried=(*self.tried, *left_out),
             attempts=self.asking.calls,
-            seconds=self.parts.clock.monotonic() - self.question.began,
+            seconds=now - question.began,
+            retry_after_s=parts.guard.opens_in(question.source.name, now, parts.clock.now()),
         )
         self._tell_end(failed, met)
         return failed

@@ -38,6 +38,10 @@ ANSWER_HEADERS: Mapping[str, str] = {
     "Age": "Seconds since the data came from its provider.",
     "Cache-Status": "RFC 9211: whether an upstream was asked, and why.",
 }
+PROBLEM_HEADERS: Mapping[str, str] = {
+    "Retry-After": "Whole seconds until the provider may be asked again, where that is known.",
+    "X-Healing-Request-Id": ANSWER_HEADERS["X-Healing-Request-Id"],
+}
 PROBLEM = {"$ref": "#/components/responses/Problem"}
 
 
@@ -68,7 +72,7 @@ def openapi_document(catalog: Catalog) -> Json:
             },
             "headers": {
                 name: {"description": text, "schema": {"type": "string"}}
-                for name, text in ANSWER_HEADERS.items()
+                for name, text in {**ANSWER_HEADERS, **PROBLEM_HEADERS}.items()
             },
             "responses": {
                 "Data": {
@@ -80,6 +84,9 @@ def openapi_document(catalog: Catalog) -> Json:
                 },
                 "Problem": {
                     "description": "No data: problem details.",
+                    "headers": {
+                        name: {"$ref": f"#/components/headers/{name}"} for name in PROBLEM_HEADERS
+                    },
                     "content": {
                         "application/problem+json": {
                             "schema": {"$ref": "#/components/schemas/Problem"}

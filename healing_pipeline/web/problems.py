@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
@@ -38,15 +39,17 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "The upstream failed, and nothing could heal it.",
             "The provider answered with an error or with data that cannot be used, and none of the "
             "strategies found an answer of a fidelity that is accepted. `tried` says what became "
-            "of each. Accept more (X-Healing-Accept), allow more time (X-Healing-Deadline), or "
-            "name alternates for the endpoint in the configuration.",
+            "of each, and `Retry-After` when the provider may be asked again, where that is known. "
+            "Accept more (X-Healing-Accept), allow more time (X-Healing-Deadline), or name "
+            "alternates for the endpoint in the configuration.",
         ),
         "upstream-timeout": Kind(
             504,
             "The upstream did not answer in time, and nothing could heal it.",
             "The provider could not be reached, or did not answer within the deadline, and none of "
             "the strategies found an answer of a fidelity that is accepted. `tried` says what "
-            "became of each. Allow more time with X-Healing-Deadline, or accept more with "
+            "became of each, and `Retry-After` when the provider may be asked again, where that "
+            "is known. Allow more time with X-Healing-Deadline, or accept more with "
             "X-Healing-Accept.",
         ),
         "unknown-endpoint": Kind(
@@ -145,7 +148,7 @@ class Problem:
         }
 
 
-def failure(failed: HealingFailed, retry_after_s: float | None = None) -> Problem:
+def failure(failed: HealingFailed) -> Problem:
     """Say that nothing could be healed, with what was tried."""
     verdict = failed.verdict
     members = {
@@ -163,7 +166,7 @@ def failure(failed: HealingFailed, retry_after_s: float | None = None) -> Proble
         kind_of(verdict.failure_class),
         f"{failed.endpoint}: {verdict.failure_class}: {verdict.evidence}",
         members,
-        headers=retry_after(retry_after_s),
+        headers=retry_after(failed.retry_after_s),
         request_id=failed.request_id,
     )
 
@@ -174,7 +177,7 @@ def kind_of(failure_class: FailureClass) -> str:
 
 
 def retry_after(seconds: float | None) -> tuple[tuple[bytes, bytes], ...]:
-    """The header that says when to come back; none where nobody knows."""
-    if seconds is None or seconds <= 0:
+    """The header that says when to come back, never too early; none where nobody knows."""
+    if seconds is None:
         return ()
-    return ((b"retry-after", str(max(1, round(seconds))).encode()),)
+    return ((b"retry-after", str(max(1, ceil(seconds))).encode()),)

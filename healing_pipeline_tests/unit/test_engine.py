@@ -77,6 +77,24 @@ def test_a_healthy_request_costs_one_call_and_is_remembered():
     assert len(world.facts_of(SnapshotFact)) == 1
 
 
+def test_a_failure_says_when_its_source_may_be_asked_again():
+    limited = replace(bad(FailureClass.RATE_LIMIT), headers={"retry-after": "30"})
+    world = World(lambda request, at: limited)
+    end = world.fetch()
+    told_at = world.time.elapsed
+    assert isinstance(end, HealingFailed)
+    assert 25 < end.retry_after_s <= 30
+    world.time.elapsed = told_at + end.retry_after_s + 0.01
+    world.script = lambda request, at: good()
+    assert world.fetch().strategy == "plain"
+
+
+def test_a_failure_that_closed_nothing_says_no_time():
+    end = World(lambda request, at: bad(FailureClass.NOT_FOUND)).fetch()
+    assert isinstance(end, HealingFailed)
+    assert end.retry_after_s is None
+
+
 def test_a_failure_that_passes_is_healed_exactly_by_asking_again():
     answers = iter([bad(FailureClass.SERVER_ERROR), good()])
     world = World(lambda request, at: next(answers))

@@ -116,6 +116,24 @@ def test_a_new_day_gives_the_days_calls_back_and_a_new_month_the_months():
     )
 
 
+@pytest.mark.parametrize(
+    ("quota", "calls", "back_at"),
+    [
+        (Quota(per_day=2), 1, None),
+        (Quota(per_day=2), 2, datetime(2026, 12, 31, tzinfo=UTC)),
+        (Quota(per_month=2), 2, datetime(2027, 1, 1, tzinfo=UTC)),
+        (Quota(per_day=2, per_month=2), 2, datetime(2027, 1, 1, tzinfo=UTC)),
+        (Quota(per_day=2, per_month=3), 2, datetime(2026, 12, 31, tzinfo=UTC)),
+    ],
+)
+def test_a_spent_day_is_back_at_midnight_and_a_spent_month_with_the_next(quota, calls, back_at):
+    now = datetime(2026, 12, 30, 12, tzinfo=UTC)
+    ledger = Ledger(quota, 0.2)
+    for _ in range(calls):
+        ledger.count(now, is_probe=False)
+    assert ledger.back_in_s(now) == (0 if back_at is None else (back_at - now).total_seconds())
+
+
 def test_a_restart_does_not_forget_what_was_spent():
     ledger = Ledger(Quota(per_day=25), 0.2)
     ledger.seed(NOON, day_count=24, month_count=24)

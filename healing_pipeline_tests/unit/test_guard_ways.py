@@ -236,6 +236,52 @@ def test_of_ways_that_are_all_closed_the_first_to_open_is_chosen():
     assert play.admit(chosen, last=True) is None
 
 
+@given(
+    story=st.lists(
+        st.tuples(
+            st.floats(0.0, 40.0),
+            st.integers(0, 3),
+            st.sampled_from([OK, NETWORK, *FailureClass]),
+            st.sampled_from([{}, {"retry-after": "30"}]),
+        ),
+        max_size=30,
+    ),
+    keys=st.sampled_from([(), (PRIMARY,), (PRIMARY, SPARE)]),
+    quota=st.builds(
+        Quota,
+        per_minute=st.none() | st.integers(1, 4),
+        per_day=st.none() | st.integers(1, 6),
+        per_month=st.none() | st.integers(1, 6),
+    ),
+)
+def test_a_source_opens_when_it_was_said_to_and_not_before(story, keys, quota):
+    play = Play(keys=keys, quota=quota)
+    ways = [Way(host, key) for host in play.hosts for key in keys or (None,)]
+    for pause, number, verdict_class, headers in story:
+        play.now += pause
+        chosen = ways[number % len(ways)]
+        if play.admit(chosen, last=True) is None:
+            play.done(chosen, verdict_class, headers=headers)
+    wait_s = play.guard.opens_in("here", play.now, play.wall_now)
+    assert (wait_s is None) == play.chosen().is_open
+    if wait_s is not None:
+        assert wait_s > 0
+        play.now += wait_s - 0.01
+        assert not play.chosen().is_open
+        play.now += 0.02
+        assert play.chosen().is_open
+
+
+def test_nobody_knows_how_long_a_trial_takes():
+    play = Play(hosts=(QUERY1,))
+    play.call(way(), FailureClass.BOT_BLOCK)
+    assert play.guard.opens_in("here", play.now, play.wall_now) == 2.0
+    play.now += 2.0
+    assert play.admit(way()) is None
+    assert not play.chosen().is_open
+    assert play.guard.opens_in("here", play.now, play.wall_now) is None
+
+
 def test_a_closed_key_with_calls_left_is_chosen_before_one_without():
     play = Play(hosts=(QUERY1,), keys=(PRIMARY, SPARE), quota=Quota(per_day=2))
     play.call(way(QUERY1, PRIMARY), OK, times=2)

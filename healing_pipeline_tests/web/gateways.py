@@ -67,7 +67,7 @@ def answer(
     return Answer(**{**values, **changes})
 
 
-def failed(failure_class: FailureClass) -> HealingFailed:
+def failed(failure_class: FailureClass, retry_after_s: float | None = None) -> HealingFailed:
     return HealingFailed(
         request_id=ID,
         endpoint="yahoo/quote-aapl",
@@ -75,6 +75,7 @@ def failed(failure_class: FailureClass) -> HealingFailed:
         tried=(Tried("use_cached_data", "left out", "nothing in the store"),),
         attempts=2,
         seconds=2.9,
+        retry_after_s=retry_after_s,
     )
 
 

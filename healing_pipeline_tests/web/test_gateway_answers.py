@@ -132,6 +132,19 @@ def test_a_failure_of_time_is_504_and_any_other_502(catalog, failure_class):
     ]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, None), (0.01, "1"), (1.0, "1"), (2.2, "3"), (59.6, "60"), (43_200.0, "43200")],
+)
+@pytest.mark.parametrize("failure_class", [FailureClass.RATE_LIMIT, FailureClass.TIMEOUT])
+def test_a_failure_says_when_to_come_back_and_never_too_early(
+    catalog, failure_class, seconds, said
+):
+    response = Asker(catalog, ScriptedEngine(failed(failure_class, seconds))).ask(QUOTE)
+    assert response.status_code in (502, 504)
+    assert response.headers.get("retry-after") == said
+
+
 def test_a_fault_of_ours_is_a_problem_that_tells_no_secret(catalog, caplog):
     engine = ScriptedEngine(RuntimeError("s3cret inside"))
     problem = Asker(catalog, engine).problem(QUOTE, 500, "internal-error")

@@ -99,6 +99,14 @@ class Guard:
         first = min(paths, key=lambda path: path.opens_at(now, wall_now))
         return _shut(first, self.met(source_name, first.way, now, wall_now))
 
+    def opens_in(self, source_name: str, now: float, wall_now: datetime) -> float | None:
+        """Seconds until the first way of a source opens.
+
+        None where one is open, or where nothing but the end of a trial will tell.
+        """
+        paths = self._source(source_name).in_order
+        return min(path.opens_in(now, wall_now) for path in paths) or None
+
     def met(self, source_name: str, way: Way, now: float, wall_now: datetime) -> Verdict:
         """What is known to be wrong with a way; ok for one that is open."""
         path = self._source(source_name).path_of(way)

@@ -68,6 +68,17 @@ class Ledger:
             )
         return None
 
+    def back_in_s(self, wall_now: datetime) -> float:
+        """Seconds until there are calls for a reader again; 0 when there are."""
+        spent = self.refusal(wall_now, is_probe=False) or self.marked(wall_now)
+        if spent is None:
+            return 0.0
+        back_at, per_month = self._day_ends, self._quota.per_month
+        if per_month is not None and self._month >= per_month:
+            year, month = self._month_of
+            back_at = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+        return (back_at - wall_now).total_seconds()
+
     def count(self, wall_now: datetime, *, is_probe: bool) -> None:
         """Book one call."""
         if wall_now >= self._day_ends:

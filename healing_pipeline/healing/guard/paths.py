@@ -81,6 +81,12 @@ class Path:
         spent = self.ledger.refusal(wall_now, is_probe=False) is not None
         return spent, self.ledger.marked(wall_now) is not None, at
 
+    def opens_in(self, now: float, wall_now: datetime) -> float:
+        """Seconds until a reader's call would be let through; 0 when it is, or nobody knows."""
+        _, _, at = self.opens_at(now, wall_now)
+        back_in_s = 0.0 if self.ledger is None else self.ledger.back_in_s(wall_now)
+        return max(at - now, back_in_s)
+
 
 class GuardedSource:
     """One source's paths, in order of preference, and its retry budget.
