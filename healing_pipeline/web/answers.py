@@ -10,10 +10,13 @@ import orjson
 from healing_pipeline.catalog.values import Source
 from healing_pipeline.healing.answer import Answer
 from healing_pipeline.healing.strategy import Observation
+from healing_pipeline.web.dialects import xml_refusal
 from healing_pipeline.web.problems import Problem, kind_of
 
 Headers = list[tuple[bytes, bytes]]
 Reply = tuple[int, Headers, bytes]
+
+XML = "text/xml; charset=utf-8"
 
 # What was fetched before the question came was not fetched for it.
 FROM_STORE_S = 0.5
@@ -105,12 +108,18 @@ def of_observation(seen: Observation, source: Source, secrets: Iterable[bytes]) 
 def of_problem(problem: Problem) -> Reply:
     """The reply to a reader who gets no data."""
     document = problem.document()
-    body = orjson.dumps(document)
+    if problem.as_xml:
+        said = problem.detail
+        if "add" in problem.members:
+            said += f" `add`: {problem.members['add']}"
+        body, form = xml_refusal(problem.status, said), XML
+    else:
+        body, form = orjson.dumps(document), "application/problem+json"
     headers = [
         *_ALWAYS,
         *problem.headers,
         (b"x-healing-request-id", document["instance"].removeprefix("urn:uuid:").encode()),
-        (b"content-type", b"application/problem+json"),
+        (b"content-type", form.encode()),
         (b"content-length", str(len(body)).encode()),
     ]
     return problem.status, headers, body
@@ -132,7 +141,7 @@ def form_of(body: bytes) -> str:
     first = body.lstrip()[:1]
     if first in (b"{", b"["):
         return "application/json"
-    return "text/xml; charset=utf-8" if first == b"<" else "text/csv; charset=utf-8"
+    return XML if first == b"<" else "text/csv; charset=utf-8"
 
 
 def _header_value(text: str) -> bytes:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
 
 from healing_pipeline.providers.urls import SECRET_PARAMS
 
@@ -71,6 +72,13 @@ def assumed(provider: str, params: Mapping[str, str], own: Mapping[str, str]) ->
     """
     known = _ASSUMED.get(provider, {})
     return {name: known[name] for name in own if name not in params and name in known}
+
+
+def xml_refusal(status: int, detail: str) -> bytes:
+    """A refusal as FRED writes it where it answers in XML; its clients show the message."""
+    message = quoteattr("".join(each for each in detail if each.isprintable()))
+    head = '<?xml version="1.0" encoding="utf-8" ?>'
+    return f'{head}\n<error code="{status}" message={message} />'.encode()
 
 
 def without_secrets(params: Mapping[str, str]) -> dict[str, str]:

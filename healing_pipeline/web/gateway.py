@@ -131,26 +131,35 @@ class Gateway:
         if method == "OPTIONS":
             return 204, [(b"allow", METHODS)], b""
         question = self._questions.of(path, scope["query_string"])
+        end = await self._end(question, scope)
+        if not isinstance(end, Problem):
+            return end
+        if isinstance(question, Question) and question.rendered_as is not None:
+            end = replace(end, as_xml=True)
+        return of_problem(end)
+
+    async def _end(self, question: Question | Problem, scope: Scope) -> Reply | Problem:
+        method = scope["method"]
         as_key = question.as_key if isinstance(question, Question) else None
         if self._lacks_token(scope, as_key):
-            return of_problem(_UNAUTHORIZED)
+            return _UNAUTHORIZED
         if method not in ("GET", "HEAD"):
-            return of_problem(
-                Problem("method-not-allowed", f"{method} is not.", headers=((b"allow", METHODS),))
+            return Problem(
+                "method-not-allowed", f"{method} is not.", headers=((b"allow", METHODS),)
             )
         if isinstance(question, Problem):
-            return of_problem(question)
+            return question
         wishes = wishes_of(scope["headers"])
         if isinstance(wishes, Problem):
-            return of_problem(wishes)
+            return wishes
         try:
             if wishes.heal:
                 return await self._healed(question, wishes)
             return await self._as_it_is(question, wishes)
         except AnotherQuestionError as error:
-            return of_problem(Problem("another-question", str(error), {"endpoint": error.endpoint}))
+            return Problem("another-question", str(error), {"endpoint": error.endpoint})
 
-    async def _healed(self, question: Question, wishes: Wishes) -> Reply:
+    async def _healed(self, question: Question, wishes: Wishes) -> Reply | Problem:
         end = await self._engine.fetch(
             question.endpoint,
             params=question.params,
@@ -159,7 +168,7 @@ class Gateway:
             accepts=wishes.accepts,
         )
         if isinstance(end, HealingFailed):
-            return of_problem(failure(end))
+            return failure(end)
         now = self._clock.now()
         if question.rendered_as is not None:
             return self._rendered(end, question, question.rendered_as, now)
@@ -167,14 +176,14 @@ class Gateway:
 
     def _rendered(
         self, answer: Answer, question: Question, params: Mapping[str, str], now: datetime
-    ) -> Reply:
+    ) -> Reply | Problem:
         """The same answer in the form that the reader's client expects."""
         endpoint = self._catalog.endpoints[question.endpoint]
         provider = self._providers[self._catalog.sources[endpoint.source].provider]
         body = provider.rendered(answer.reading, question.path or endpoint.path, params, now)
         if body is None:
             detail = f"{endpoint.id} cannot be written in the form asked for. Ask for JSON."
-            return of_problem(Problem("bad-request", detail, {"endpoint": endpoint.id}))
+            return Problem("bad-request", detail, {"endpoint": endpoint.id})
         return of_answer(replace(answer, body=body), self._secrets, now)
 
     async def _as_it_is(self, question: Question, wishes: Wishes) -> Reply:

@@ -123,6 +123,8 @@ class Problem:
         Further headers of the answer.
     request_id : UUID or None
         None: the request never became a question.
+    as_xml : bool
+        Whether it is told to a client that reads nothing but its provider's XML.
     """
 
     kind: str
@@ -130,6 +132,7 @@ class Problem:
     members: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     headers: tuple[tuple[bytes, bytes], ...] = ()
     request_id: UUID | None = None
+    as_xml: bool = False
 
     @property
     def status(self) -> int:

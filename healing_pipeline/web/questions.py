@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 
 from healing_pipeline.catalog.values import Catalog, Endpoint, Source
 from healing_pipeline.providers.provider import Provider
-from healing_pipeline.web.dialects import assumed, heard, shown, without_secrets
+from healing_pipeline.web.dialects import Heard, assumed, heard, shown, without_secrets
 from healing_pipeline.web.problems import Problem
 
 MOST_BYTES = 4096
@@ -135,6 +135,13 @@ class Questions:
                 {"nearest": known},
             )
         asked = heard(source.provider, path, params)
+        found = self._of_source(source, asked)
+        if isinstance(found, Problem):
+            return replace(found, as_xml=asked.rendered_as is not None)
+        return found
+
+    def _of_source(self, source: Source, asked: Heard) -> Question | Problem:
+        name = source.name
         subject = self._providers[name].subject(asked.path, asked.params)
         endpoint = self._by_subject.get((name, subject))
         if endpoint is None:

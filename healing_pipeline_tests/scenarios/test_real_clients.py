@@ -159,6 +159,11 @@ def test_fredapi_is_healed_with_the_window_it_read_before(fred, simulator):
     assert after.equals(before)
 
 
+def test_fredapi_shows_the_message_where_there_is_no_data(fred):
+    with pytest.raises(ValueError, match="To have it healed, add it to `endpoints`"):
+        fred.get_series("NOBODYS")
+
+
 # alpha_vantage ----------------------------------------------------------------------------------
 
 

@@ -7,9 +7,13 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 import pytest
-from gateways import Asker, ScriptedEngine, answer, default_catalog
+from gateways import Asker, ScriptedEngine, answer, default_catalog, failed
+from hypothesis import given
+from hypothesis import strategies as st
 
+from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Point, Reading
+from healing_pipeline.web.dialects import xml_refusal
 
 
 @pytest.fixture
@@ -108,8 +112,8 @@ def test_a_clients_own_key_is_dropped_wherever_it_stands(asker, target, headers)
         "/proxy/yahoo/v8/finance/chart/NFLX?interval=1d&range=3mo",
         "/proxy/yahoo/v8/finance/chart/AAPL?interval=1wk&range=3mo",
         "/proxy/polygon/v2/aggs/ticker/AAPL/range/1/hour/2026-01-05/2026-02-27",
-        "/proxy/fred/fred/series/observations?series_id=DGS10&units=pch",
-        "/proxy/fred/fred/series?series_id=DGS10",
+        "/proxy/fred/fred/series/observations?series_id=DGS10&units=pch&file_type=json",
+        "/proxy/fred/fred/series?series_id=DGS10&file_type=json",
         "/proxy/alpha_vantage/query?function=OVERVIEW&symbol=IBM",
         "/proxy/exchange_rate/v6/THEIRS/latest/CHF",
         "/proxy/bloomberg/anything",
@@ -134,6 +138,42 @@ def test_what_to_add_is_a_line_of_configuration_that_loads(asker, tmp_path):
     text = f"{default_config_text()}  {line}\n"
     found = check(text, path=tmp_path / "x.yaml", environ={}, providers=provider_names())
     assert [each for each in found if each.severity == "error"] == []
+
+
+FRED = "/proxy/fred/fred/series/observations"
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "words"),
+    [
+        (f"{FRED}?series_id=DGS10", 502, "rate_limit: what was seen"),
+        (f"{FRED}?series_id=NOTHING", 404, "`add`: fred/NAME: {path: "),
+        (f"{FRED}?series_id=DGS10&file_type=xml&units=pch", 404, "add it to `endpoints`"),
+    ],
+)
+def test_a_client_of_fred_that_reads_xml_is_refused_in_freds_own_form(
+    catalog, target, status, words
+):
+    engine = ScriptedEngine(failed(FailureClass.RATE_LIMIT, 7.0))
+    response = Asker(catalog, engine).ask(f"{target}&api_key=theirs")
+    assert response.status_code == status
+    assert response.headers["content-type"] == "text/xml; charset=utf-8"
+    assert response.headers.get("retry-after") == ("7" if status == 502 else None)
+    error = ET.fromstring(response.content)
+    assert (error.tag, error.get("code")) == ("error", str(status))
+    assert words in error.get("message")
+
+
+def test_a_client_of_fred_that_reads_json_is_told_problem_details(catalog):
+    asker = Asker(catalog, ScriptedEngine(failed(FailureClass.RATE_LIMIT)))
+    asker.problem(f"{FRED}?series_id=DGS10&file_type=json", 502, "upstream-failed")
+    asker.problem(f"{FRED}?series_id=NOTHING&file_type=json", 404, "not-catalogued")
+
+
+@given(st.text())
+def test_whatever_an_upstream_said_the_refusal_is_xml(said):
+    error = ET.fromstring(xml_refusal(502, said))
+    assert error.get("message") == "".join(each for each in said if each.isprintable())
 
 
 def test_a_client_of_fred_that_says_nothing_is_answered_in_xml(catalog):
