@@ -489,3 +489,19 @@ def test_undated_numbers_that_stop_together_are_accused_too_but_later():
         raise AssertionError("never accused")
 
     assert looks_until_accused(None) < looks_until_accused(198) <= 12
+
+
+@pytest.mark.parametrize("jumped", [MANY - 1, MANY])
+def test_where_many_jumps_do_not_come_true_their_kind_is_asked_to_move(jumped):
+    """One frozen host serves old numbers; one of them happens to be where the market is."""
+    scrutiny = Scrutiny()
+    lucky, calm, at_s = after_a_calm_minute(scrutiny=scrutiny, name="lucky", seed=7)
+    for n in range(jumped):
+        other, step, _ = after_a_calm_minute(scrutiny=scrutiny, name=str(n), seed=n)
+        assert other.at(at_s, step() * 1.01) is not None
+        assert other.at(at_s + 0.1, step()) is None, "the other host"
+    frozen = calm()
+    assert (lucky.at(at_s + 0.5, frozen) is not None) == (jumped == MANY)
+    assert lucky.at(at_s + 1, calm()) is None, "the other host"
+    assert (lucky.at(at_s + 2, frozen) is not None) == (jumped == MANY)
+    assert lucky.at(at_s + 3, calm()) is None

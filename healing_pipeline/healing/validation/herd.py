@@ -24,7 +24,8 @@ KEPT_STRIDES = 64
 # So long after it was caught, a herd's numbers are believed only once they are seen to move.
 WARY_S = 20.0
 
-# So many questions that were caught speak against everything their source says.
+# So many questions that were caught speak against everything their source says; so many whose jumps
+# did not come true, against their kind.
 MANY = 3
 
 # Whatever stands still for so long is believed.
@@ -45,6 +46,8 @@ class Herd:
         When an alarm began and when it ends, seconds since 1970.
     strides : deque of float
         The newest of all its numbers: |log change| per square root of a second.
+    refuted : dict
+        Questions of which a look was refused and a later one went on from before, and when.
     """
 
     surprise: float = 0.0
@@ -52,6 +55,7 @@ class Herd:
     caught_s: float = 0.0
     wary_until_s: float = -math.inf
     strides: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_STRIDES))
+    refuted: dict[object, float] = field(default_factory=dict)
 
     def scale(self) -> float | None:
         """For a new number: a jump is what would be one for the longest stride of its kind."""
@@ -78,6 +82,13 @@ class Herd:
         """
         if seen_s >= self.since_s:
             self.surprise = 0.0
+
+    def refute(self, question: object, at_s: float) -> None:
+        """Note a jump that did not come true; where many do not, old numbers are going round."""
+        self.refuted[question] = at_s
+        self.refuted = {each: s for each, s in self.refuted.items() if at_s - s < WARY_S}
+        if len(self.refuted) >= MANY:
+            self.alarm(at_s)
 
     def alarm(self, at_s: float) -> None:
         """Be wary for a while; an alarm that is on goes on."""

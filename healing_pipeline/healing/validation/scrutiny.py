@@ -212,10 +212,12 @@ class Scrutiny:
             suspect, before, seen_s = movement.suspect, movement.value, movement.seen_s
             why = movement.look(value, at_s, is_fresh=is_fresh, scale=scale)
             stood = value == before if suspect is None else _stood(suspect, value, at_s)
+            if suspect is not None and movement.refuted is suspect:
+                herd.refute(question, at_s)
             if why is not None and stood:
                 source.catch(question, at_s)
             if why is None and wary_since is not None and movement.strides:
-                why = _wary(known, field, value, wary_since, at_s)
+                why = _wary(known, field, movement, value, wary_since, at_s)
             has_moved = has_moved or (why is None and value != before)
             if why is None and value != before and movement.strides:
                 herd.strides.append(movement.strides[-1])
@@ -284,15 +286,20 @@ def _shrunk(known: _Known, reading: Reading, at_s: float) -> str | None:
     return known.bar.look(reading, at_s)
 
 
-def _wary(known: _Known, field: str, value: float, began_s: float, at_s: float) -> str | None:
-    """Ask a number of a source that was just caught to be seen moving once."""
+def _wary(
+    known: _Known, field: str, movement: Movement, value: float, began_s: float, at_s: float
+) -> str | None:
+    """Ask a number of a source that was just caught to be seen moving once.
+
+    What it moved from stays doubted: it may have moved by being asked of another host.
+    """
     if known.cleared_s >= began_s:
         return None
     if known.first_wary is None or known.first_wary.get("") != began_s:
         known.first_wary = {"": began_s}
     seen = known.first_wary.setdefault(field, value)
     if seen != value:
-        known.cleared_s = at_s
+        known.cleared_s, movement.refuted = at_s, Suspect(seen, at_s, at_s, 1)
         return None
     return (
         f"is {value:g}, from a source whose numbers stood still a moment ago: "
