@@ -27,7 +27,6 @@ from healing_pipeline.installation import load_catalog, state_dir, system_clock
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.recorder import Recorder
-from healing_pipeline.storage.routes import active_routes
 from healing_pipeline.storage.shared_memory import everything
 
 Result = TypeVar("Result")
@@ -50,11 +49,6 @@ class Session:
     def call(self, work: Callable[..., Awaitable[Result]], *args: Any) -> Result:
         """Run `work` on the session's event loop and wait for it; safe from any thread."""
         return self.portal.call(work, *args)
-
-    def refresh_routes(self) -> None:
-        """Take over the routes as the database has them now."""
-        with self.database.connection() as connection:
-            self.routes.replace_all(active_routes(connection))
 
 
 def open_session(
