@@ -29,7 +29,7 @@ from healing_pipeline.healing.answer import Answer
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
-from healing_pipeline.healing.upstream import Send
+from healing_pipeline.healing.parts import Send
 from healing_pipeline.installation import allowed_hosts, build_engine, system_clock
 from healing_pipeline.probing.response import Response
 from healing_pipeline.providers.provider import Provider, UpstreamRequest

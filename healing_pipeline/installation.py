@@ -22,8 +22,8 @@ from healing_pipeline.catalog.values import Catalog, Upstreams
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
+from healing_pipeline.healing.parts import Clock, Send
 from healing_pipeline.healing.strategies.registry import all_strategies
-from healing_pipeline.healing.upstream import Clock, Send
 from healing_pipeline.providers.registry import provider_named, provider_names
 
 STATE_DIR_VARIABLE = "HEALING_STATE_DIR"

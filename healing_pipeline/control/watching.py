@@ -19,8 +19,8 @@ from healing_pipeline.catalog.values import Catalog, Endpoint
 from healing_pipeline.control.look import HealRequest, Look, probe_limits, verdict_of
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact, Origin, ProbeResult
+from healing_pipeline.healing.parts import Clock
 from healing_pipeline.healing.strategy import Observation
-from healing_pipeline.healing.upstream import Clock
 from healing_pipeline.incidents.detection import (
     Begin,
     KnownIncident,

@@ -32,7 +32,7 @@ from healing_pipeline.healing.answer import Answer
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
-from healing_pipeline.healing.upstream import Clock
+from healing_pipeline.healing.parts import Clock
 from healing_pipeline.installation import allowed_hosts, build_engine
 from healing_pipeline.simulator.control import RunningSimulator, running_simulator
 from healing_pipeline.simulator.quotas import OFF

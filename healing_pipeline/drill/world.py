@@ -18,7 +18,7 @@ from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.values import Catalog, Endpoint, Quota
 from healing_pipeline.healing.facts import Fact, SnapshotFact
-from healing_pipeline.healing.upstream import Clock
+from healing_pipeline.healing.parts import Clock
 from healing_pipeline.installation import state_dir, system_clock
 from healing_pipeline.probing.response import RequestLine, Response
 from healing_pipeline.providers.provider import UpstreamRequest

@@ -14,15 +14,13 @@ from datetime import datetime
 
 from healing_pipeline.catalog.values import Endpoint, Host
 from healing_pipeline.healing.account import Question
-from healing_pipeline.healing.parts import Clock, Parts, Send
+from healing_pipeline.healing.parts import Parts
 from healing_pipeline.healing.strategy import Alternate, Observation, Situation
 from healing_pipeline.healing.validation import judge
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Reading
 from healing_pipeline.probing.response import Response, Verdict
 from healing_pipeline.providers.provider import Asked, Provider, UpstreamRequest
-
-__all__ = ["Asking", "Clock", "Send"]
 
 # A plain call, a race of two and one last try: more would be load on an upstream that has trouble
 # as it is. The mean is far lower, because breakers and stored data come in between.

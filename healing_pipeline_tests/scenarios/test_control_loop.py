@@ -22,7 +22,7 @@ from healing_pipeline.healing.answer import PLAIN, Answer
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact, Origin, ProbeResult
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
-from healing_pipeline.healing.upstream import Clock
+from healing_pipeline.healing.parts import Clock
 from healing_pipeline.incidents.detection import HEAL_LOST_AFTER, TRY_AGAIN_AFTER
 from healing_pipeline.incidents.lifecycle import Signal, State
 from healing_pipeline.installation import allowed_hosts, build_engine

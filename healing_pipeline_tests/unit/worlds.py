@@ -24,8 +24,8 @@ from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.fidelity import DEFAULT_ACCEPTS, Fidelity
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
+from healing_pipeline.healing.parts import Clock
 from healing_pipeline.healing.strategies import STRATEGIES
-from healing_pipeline.healing.upstream import Clock
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Point, Reading, Unreadable
 from healing_pipeline.probing.response import NoAnswer, RequestLine, Response, Verdict
