@@ -505,3 +505,23 @@ def test_where_many_jumps_do_not_come_true_their_kind_is_asked_to_move(jumped):
     assert lucky.at(at_s + 1, calm()) is None, "the other host"
     assert (lucky.at(at_s + 2, frozen) is not None) == (jumped == MANY)
     assert lucky.at(at_s + 3, calm()) is None
+
+
+def test_numbers_that_stop_together_in_an_alarm_are_asked_to_move_anew():
+    """Old numbers of one host first; and then, while all are wary, everything stops."""
+    scrutiny, walks = Scrutiny(), {name: walk(n) for n, name in enumerate("abcd")}
+    seen = {name: Looks(scrutiny=scrutiny, name=name) for name in walks}
+    for at_s in range(0, 200, 2):
+        for name in walks:
+            assert seen[name].at(at_s, walks[name]()) is None
+    for name in "abc":
+        assert seen[name].at(200, walks[name]() * 1.01) is not None
+        assert seen[name].at(200.1, walks[name]()) is None, "the other host"
+    for at_s in (202, 204):
+        last = [seen[name].at(at_s, walks[name]()) for name in walks]
+    assert last == [None] * 4, "all were seen to move"
+    frozen = {name: walks[name]() for name in walks}
+    looked = [(at_s, name) for at_s in (206, 208, 208.5) for name in walks]
+    refused = {look for look in looked if seen[look[1]].at(look[0], frozen[look[1]]) is not None}
+    assert not any((206, name) in refused for name in walks), "one look tells nothing"
+    assert {(208.5, name) for name in walks} <= refused, "a look so soon is held to it as well"

@@ -67,12 +67,17 @@ class Herd:
         """Take a look that shows what `seen_s` showed; say so when that has become too unlikely."""
         if not self.surprise:
             self.since_s = seen_s
+        limit = -math.log(UNLIKELY_TOGETHER)
+        is_news = self.surprise < limit
         self.surprise += surprise
-        if self.surprise < -math.log(UNLIKELY_TOGETHER):
+        if self.surprise < limit:
             return None
         if at_s - self.since_s > BELIEVED_AFTER_S:
             return None
         self.alarm(at_s)
+        if is_news:
+            # Whatever was seen to move in an alarm before has stopped with the others.
+            self.caught_s = at_s
         return "stands still, and so do all its kind from this source"
 
     def moved(self, seen_s: float) -> None:
