@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from healing_pipeline.catalog.values import Catalog, Endpoint, Source
-from healing_pipeline.errors import AnotherQuestionError, ConfigurationError
+from healing_pipeline.catalog.values import Catalog, Source
 from healing_pipeline.healing.account import Question, answer_fact
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.attempting import Attempting
@@ -20,9 +19,10 @@ from healing_pipeline.healing.facts import Fact, Origin
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.guard.guard import Guard
 from healing_pipeline.healing.guard.single_flight import Flights
-from healing_pipeline.healing.memory import Route, RouteTable, SnapshotMemory, request_key
-from healing_pipeline.healing.parts import Clock, Parts, Send
+from healing_pipeline.healing.memory import Route, RouteTable, SnapshotMemory
+from healing_pipeline.healing.parts import Clock, Parts, Send, keyless_hosts
 from healing_pipeline.healing.plan import Plan, make_plan
+from healing_pipeline.healing.questions import question_of
 from healing_pipeline.healing.strategies import STRATEGIES
 from healing_pipeline.healing.strategy import (
     Healed,
@@ -110,7 +110,7 @@ class HealingEngine:
         strategies: Sequence[Strategy] = STRATEGIES,
         attempt_timeout_s: float = 1.0,
     ) -> None:
-        self.guard = Guard(catalog.sources, _keyless(catalog, providers, clock))
+        self.guard = Guard(catalog.sources, keyless_hosts(catalog, providers, clock.now()))
         self._parts = Parts(
             catalog=catalog,
             providers=providers,
@@ -176,7 +176,15 @@ class HealingEngine:
         Readers who ask the same at the same moment share one answer (single flight): see `Flights`
         for how far apart that moment may be.
         """
-        question = self._question(endpoint_id, params, path, accepts, origin, incident_id)
+        question = question_of(
+            self._parts,
+            endpoint_id,
+            origin=origin,
+            params=params,
+            path=path,
+            accepts=accepts,
+            incident_id=incident_id,
+        )
         allowed_s = question.endpoint.deadline_s if deadline_s is None else deadline_s
         if origin is not Origin.READER or not follow_route:
             return await self._answer(question, allowed_s, follow_route=follow_route)
@@ -197,7 +205,7 @@ class HealingEngine:
 
         Good data is remembered like a reader's, so a probe also keeps the snapshots fresh.
         """
-        question = self._question(endpoint_id, None, None, None, Origin.PROBE, None)
+        question = question_of(self._parts, endpoint_id, origin=Origin.PROBE)
         return await self._primary(question, timeout_s).observe()
 
     async def ask_plain(
@@ -209,7 +217,9 @@ class HealingEngine:
         timeout_s: float | None = None,
     ) -> Observation:
         """Ask the primary once for a reader who wants no healing; what comes back is on record."""
-        question = self._question(endpoint_id, params, path, None, Origin.READER, None)
+        question = question_of(
+            self._parts, endpoint_id, origin=Origin.READER, params=params, path=path
+        )
         limit_s = question.endpoint.deadline_s if timeout_s is None else timeout_s
         attempting = self._primary(question, limit_s)
         await attempting.plain(last=True)
@@ -218,7 +228,7 @@ class HealingEngine:
 
     def plan_for(self, endpoint_id: str, failure: Verdict) -> Plan:
         """What would be tried for an endpoint that fails like this, and why; sends nothing."""
-        question = self._question(endpoint_id, None, None, None, Origin.HEAL, None)
+        question = question_of(self._parts, endpoint_id, origin=Origin.HEAL)
         attempting = self._attempting(question, question.endpoint.deadline_s)
         return make_plan(attempting.situation(failure), self._strategies)
 
@@ -345,46 +355,6 @@ class HealingEngine:
         self._parts.record(answer_fact(question, own, met))
         return own
 
-    def _question(
-        self,
-        endpoint_id: str,
-        params: Mapping[str, str] | None,
-        path: str | None,
-        accepts: frozenset[Fidelity] | None,
-        origin: Origin,
-        incident_id: int | None,
-    ) -> Question:
-        endpoint = self._catalog.endpoints.get(endpoint_id)
-        if endpoint is None:
-            raise ConfigurationError(
-                f"The catalog has no endpoint '{endpoint_id}'.",
-                "Add it to the configuration, or see `healing probe` for those there are.",
-            )
-        source = self._catalog.sources[endpoint.source]
-        provider = self._parts.providers[source.provider]
-        key = ""
-        if params or path is not None:
-            key = request_key(endpoint, params, path)
-            _require_same_subject(endpoint, provider, params, path)
-        question = Question(
-            request_id=self._parts.new_id(),
-            endpoint=endpoint,
-            source=source,
-            provider=provider,
-            params=params or None,
-            path=path,
-            key=key,
-            accepts=endpoint.accepts if accepts is None else accepts,
-            origin=origin,
-            began_at=self._clock.now(),
-            began=self._clock.monotonic(),
-            incident_id=incident_id,
-        )
-        if key and question.line == replace(question, params=None, path=None).line:
-            # Said in other words (dates written out), yet the endpoint's own question.
-            return replace(question, params=None, path=None, key="")
-        return question
-
     def _primary(self, question: Question, timeout_s: float) -> Attempting:
         """An attempting that asks the first way with all of `timeout_s` for it."""
         source = question.source
@@ -411,37 +381,3 @@ class HealingEngine:
 
 def _is_primary(source: Source, way: Way) -> bool:
     return way.host is source.hosts[0] and (not source.keys or way.key is source.keys[0])
-
-
-def _require_same_subject(
-    endpoint: Endpoint,
-    provider: Provider,
-    params: Mapping[str, str] | None,
-    path: str | None,
-) -> None:
-    own = provider.subject(endpoint.path, endpoint.params)
-    asked = provider.subject(
-        endpoint.path if path is None else path, {**endpoint.params, **(params or {})}
-    )
-    if own != asked:
-        raise AnotherQuestionError(
-            endpoint.id,
-            f"{endpoint.id} is about {' '.join(own)}, asked was {' '.join(asked)}.",
-            "Add an endpoint for it to the configuration; a reader may only change the window.",
-        )
-
-
-def _keyless(
-    catalog: Catalog, providers: Mapping[str, Provider], clock: Clock
-) -> set[tuple[str, str]]:
-    """Hosts that are sent no key although their source has some: their provider says so."""
-    found = set()
-    for endpoint in catalog.endpoints.values():
-        source = catalog.sources[endpoint.source]
-        for host in source.hosts if source.keys else ():
-            request = providers[source.provider].request(
-                endpoint, host, source.keys[0], clock.now()
-            )
-            if request.key_name is None:
-                found.add((source.name, host.name))
-    return found

@@ -108,3 +108,17 @@ class Parts:
         if failed is not None and len(by_host) > 1:
             by_host.pop(failed.host.name, None)
         return list(by_host.values()) or [self.guard.choose(endpoint.source, now, wall_now)]
+
+
+def keyless_hosts(
+    catalog: Catalog, providers: Mapping[str, Provider], now: datetime
+) -> set[tuple[str, str]]:
+    """Hosts that are sent no key although their source has some: their provider says so."""
+    found = set()
+    for endpoint in catalog.endpoints.values():
+        source = catalog.sources[endpoint.source]
+        for host in source.hosts if source.keys else ():
+            request = providers[source.provider].request(endpoint, host, source.keys[0], now)
+            if request.key_name is None:
+                found.add((source.name, host.name))
+    return found
