@@ -525,3 +525,18 @@ def test_numbers_that_stop_together_in_an_alarm_are_asked_to_move_anew():
     refused = {look for look in looked if seen[look[1]].at(look[0], frozen[look[1]]) is not None}
     assert not any((206, name) in refused for name in walks), "one look tells nothing"
     assert {(208.5, name) for name in walks} <= refused, "a look so soon is held to it as well"
+
+
+def test_a_number_that_came_untrue_stays_doubted_through_an_alarm_about_its_kind():
+    scrutiny = Scrutiny()
+    for n in range(MANY):
+        seen, step, at_s = after_a_calm_minute(scrutiny=scrutiny, name=str(n), seed=n)
+        frozen = step() * 1.003
+        assert seen.at(at_s, frozen) is not None
+        assert seen.at(at_s + 0.1, step()) is None, "the other host"
+    assert "stood still a moment ago" in seen.at(at_s + 2, step()).evidence
+    assert seen.at(at_s + 4, step()) is None, "it moves, and so the alarm is over for it"
+    # The market comes so near to the old number that it is no jump any more.
+    movement = scrutiny._known[seen.name, ""].movements["price"]
+    movement.believe(frozen * 1.00001, BEGAN.timestamp() + at_s + 4.5)
+    assert "again" in seen.at(at_s + 5, frozen).evidence

@@ -20,7 +20,12 @@ from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.healing.validation.attendance import absent
 from healing_pipeline.healing.validation.growth import LiveBar
 from healing_pipeline.healing.validation.herd import UNDATED_WEIGHT, Herd, SourceHerds
-from healing_pipeline.healing.validation.movement import CONFIRMED_AFTER_S, Movement, Suspect
+from healing_pipeline.healing.validation.movement import (
+    CONFIRMED_AFTER_S,
+    REFUTED_FOR_S,
+    Movement,
+    Suspect,
+)
 from healing_pipeline.healing.validation.scale import scale_of
 from healing_pipeline.healing.validation.stillness import standing_still
 from healing_pipeline.healing.validation.tables import RateTable
@@ -299,7 +304,9 @@ def _wary(
         known.first_wary = {"": began_s}
     seen = known.first_wary.setdefault(field, value)
     if seen != value:
-        known.cleared_s, movement.refuted = at_s, Suspect(seen, at_s, at_s, 1)
+        known.cleared_s = at_s
+        if movement.refuted is None or at_s - movement.refuted.at_s >= REFUTED_FOR_S:
+            movement.refuted = Suspect(seen, at_s, at_s, 1)
         return None
     return (
         f"is {value:g}, from a source whose numbers stood still a moment ago: "
