@@ -48,8 +48,9 @@ def fetch(
         else:
             _show(end)
         sys.stdout.flush()
-        client.found_database(DATABASE_WITHIN_S)
-        if not client.flush():
+        is_there = client.found_database(DATABASE_WITHIN_S)
+        # What went to disk before the database was found is stored by whoever opens it next.
+        if not client.flush() and not is_there:
             err.print("PostgreSQL is away: the facts of this request wait on disk until it is back")
     return 1 if isinstance(end, HealingFailed) else 0
 

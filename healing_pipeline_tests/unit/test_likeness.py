@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from healing_pipeline.healing.fidelity import Fidelity
@@ -184,8 +184,10 @@ def test_a_table_is_cut_to_the_one_rate_that_was_asked_for():
 @given(factor=st.floats(0.2, 5.0))
 def test_a_quote_far_from_the_last_known_one_is_refused(factor):
     found = stand_in(live(price=100.0 * factor), known(live(price=100.0)), now=NOW)
-    # math.isclose takes the larger of both as the measure.
-    near = abs(factor - 1) <= LIVE_TOLERANCE * max(factor, 1)
+    # math.isclose takes the larger of both as the measure; on the very edge rounding decides.
+    margin = LIVE_TOLERANCE * max(factor, 1) - abs(factor - 1)
+    assume(abs(margin) > 1e-9)
+    near = margin > 0
     assert isinstance(found, StandIn) is near
 
 
