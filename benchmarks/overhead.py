@@ -40,7 +40,7 @@ from healing_pipeline.transport.http import HttpSender, new_client
 
 CALLS = 2_000
 BATCH = 100
-WARM_UP = 50
+WARM_UP = 1_000
 TARGET_US = 60
 KINDS = {
     "yahoo/quote-aapl": "a quote",

@@ -129,6 +129,15 @@ class Reading(_Made):
         return Reading, (self.instrument, self.interval, self.points, self.as_of)
 
     @property
+    def _is_by_points(self) -> bool:
+        """Whether the points are there and the columns are not: a quote needs no columns."""
+        try:
+            _get(self, "_columns")
+        except AttributeError:
+            return True
+        return False
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The names of the fields, in alphabetical order."""
         return tuple(sorted(self._columns.values))
@@ -146,6 +155,8 @@ class Reading(_Made):
     @property
     def newest_at(self) -> datetime:
         """The moment of the newest row, aware UTC; that of ``points[-1]``."""
+        if self._is_by_points:
+            return self.points[-1].at
         return _EPOCH + timedelta(seconds=self._columns.at_s[-1])
 
     def column(self, field: str) -> tuple[float | None, ...]:
@@ -164,6 +175,9 @@ class Reading(_Made):
 
     def newest_values(self) -> dict[str, float]:
         """The newest value of every field."""
+        if self._is_by_points:
+            # Points ascend in time, so what stays is the newest of each field.
+            return {point.field: point.value for point in self.points}
         columns = self._columns.values
         newest = {field: column[-1] for field, column in columns.items()}
         if None in newest.values():
@@ -172,6 +186,7 @@ class Reading(_Made):
 
 
 _set = object.__setattr__
+_get = object.__getattribute__
 
 
 def _points(columns: Columns) -> Iterator[Point]:
