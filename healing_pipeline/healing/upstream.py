@@ -84,9 +84,7 @@ class Asking:
             return await self._ask(
                 request, timeout_s, by.endpoint, by.provider, own=False, healing=False
             )
-        question = self._question
-        line = question.line
-        own = request.line.path == line.path and request.line.params == line.params
+        question, own = self._question, self._is_own(request)
         return await self._ask(request, timeout_s, question.endpoint, question.provider, own=own)
 
     async def ask_merged(self, situation: Situation, window_s: float, size: int) -> Observation:
@@ -100,7 +98,11 @@ class Asking:
         seen, led = await self._parts.batches.ask(situation, ask, clock.sleep, window_s, size)
         if not led:
             self.latest = seen
-        return seen
+        if seen.reading is None or self._is_own(seen.request):
+            return seen
+        # The merged answer was judged as a whole; its part has to pass the gate of this question.
+        objection = self._objection(seen.reading, situation.endpoint, own=True)
+        return seen if objection is None else replace(seen, verdict=objection, reading=None)
 
     async def wait(self, seconds: float) -> None:
         """Wait, but not past the deadline."""
@@ -209,6 +211,11 @@ class Asking:
         if objection is None and not mine:
             parts.scrutiny.corroborate((question.endpoint.id, question.key), reading, now)
         return objection
+
+    def _is_own(self, request: UpstreamRequest) -> bool:
+        """Whether a request asks this very question, by whichever way."""
+        line = self._question.line
+        return request.line.path == line.path and request.line.params == line.params
 
     def _refused(self, request: UpstreamRequest, why: str) -> Observation:
         known = FailureClass.RATE_LIMIT if self.met is None else self.met.failure_class

@@ -262,3 +262,34 @@ def test_a_detour_that_does_not_know_the_question_is_no_mistake_of_the_readers()
     world.fetch()
     world.time.elapsed = 2
     assert [world.fetch().fidelity for _ in range(3)] == [Fidelity.STALE] * 3
+
+
+def test_a_part_of_a_merged_answer_passes_the_gate_of_its_own_question():
+    class Merging(LineProvider):
+        def merged(self, questions):
+            return "/all", {}
+
+        def read(self, body, line):
+            read = super().read(body, line)
+            return replace(read, instrument="X,Y") if line.path == "/all" else read
+
+    class Together:
+        """Asks the merged question at once, as for a reader whom others have joined."""
+
+        async def ask(self, situation, ask, sleep, window_s, size):
+            seen = await ask(situation.provider.merged([situation.asked]))
+            return replace(seen, reading=replace(seen.reading, instrument="X")), True
+
+    def script(request, at):
+        if at < 1:
+            return good(10.0)
+        return good(1000.0) if request.line.path == "/all" else bad(FailureClass.RATE_LIMIT)
+
+    world = World(script, keys=("primary", "spare", "third"))
+    world.engine._parts.providers["line"] = Merging()
+    object.__setattr__(world.engine._parts, "batches", Together())
+    world.fetch()
+    world.time.elapsed = 2
+    end = world.fetch()
+    assert "/all" in [each.line.path for each in world.sent]
+    assert (end.fidelity, end.reading.newest("price")) == (Fidelity.STALE, 10.0)
