@@ -1,0 +1,347 @@
+"""The policy: what was learned, as a frozen value that orders the strategies of a plan.
+
+Standard library only: the data path loads it, and asks it inside a reader's deadline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from healing_pipeline.learning.packing import packed
+from healing_pipeline.learning.published import published_rate
+
+# What costs nothing upstream still takes a moment; it keeps p / c finite.
+LEAST_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What is known of one strategy against one failure class.
+
+    Attributes
+    ----------
+    p : float
+        Probability that it heals, 0 to 1: a posterior mean.
+    tries : int
+        Attempts that were seen, late ones included.
+    seconds : float or None
+        Mean seconds of an attempt; None where none was seen.
+    exact : float or None
+        Share of its healed answers that were exact; None where none was seen.
+    """
+
+    p: float
+    tries: int = 0
+    seconds: float | None = None
+    exact: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What was learned of one source as a whole; None where too little was seen.
+
+    Attributes
+    ----------
+    retry_delay_s : float or None
+        The delay before a retry that heals most per second.
+    timeout_s : float or None
+        A time limit that nearly all good calls keep.
+    """
+
+    retry_delay_s: float | None = None
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """One candidate as it was weighed.
+
+    Attributes
+    ----------
+    p : float
+        Probability of healing that was used: learned x belief x what others' failures say.
+    learned : float
+        The policy's own rate before belief.
+    layer : str
+        Where that came from: ``inner``, ``outer``, ``anywhere`` or ``published``.
+    tries : int
+        Attempts behind it in that layer.
+    seconds : float
+        Expected seconds of an attempt.
+    loss_s : float
+        What its label loses, in seconds of waiting.
+    score : float
+        ``p / (seconds + loss_s)``.
+    packed : bool
+        Whether it is in the set that fits the budget.
+    """
+
+    strategy: str
+    p: float
+    learned: float
+    layer: str
+    tries: int
+    seconds: float
+    loss_s: float
+    score: float
+    packed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """All candidates in the order of trying, with what decided it."""
+
+    source: str
+    failure_class: str
+    budget_s: float
+    considered: tuple[Considered, ...]
+
+    @property
+    def order(self) -> list[str]:
+        """The strategies, first to last."""
+        return [each.strategy for each in self.considered]
+
+
+class Belief(Protocol):
+    """What is believed now of what strategies depend on."""
+
+    def up(self, source: str, strategy: str) -> float:
+        """Probability that all a strategy needs is up, 0 to 1."""
+        ...
+
+
+Rates = Mapping[str, Rate]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What was learned until a moment; never changes.
+
+    Attributes
+    ----------
+    as_of : datetime or None
+        Nothing later taught it; None for one that was taught nothing.
+    inner : Mapping[tuple[str, str], Mapping[str, Rate]]
+        By (source, failure class), then strategy.
+    outer : Mapping[str, Mapping[str, Rate]]
+        By failure class, then strategy: what a source that is not in `inner` starts from.
+    anywhere : Mapping[str, Rate]
+        By strategy, over all classes.
+    after : Mapping[str, Mapping[str, float]]
+        How the odds of one strategy change by the failure of another in the same request:
+        ``after[failed][then]``, 1 when not at all.
+    parameters : Mapping[str, Parameters]
+        By source.
+    tables : Mapping[str, list]
+        What else was learned, for people: pattern tables, throttling windows, co-failures.
+    """
+
+    as_of: datetime | None = None
+    inner: Mapping[tuple[str, str], Rates] = field(default_factory=dict)
+    outer: Mapping[str, Rates] = field(default_factory=dict)
+    anywhere: Rates = field(default_factory=dict)
+    after: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    parameters: Mapping[str, Parameters] = field(default_factory=dict)
+    tables: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def rate(self, source: str, failure_class: str, strategy: str) -> tuple[Rate, str]:
+        """What is known of a strategy, and from which layer.
+
+        Returns
+        -------
+        tuple of Rate and str
+            ``inner``, else ``outer``, else ``anywhere``, else ``published``.
+        """
+        found = self.inner.get((source, failure_class), _NOTHING).get(strategy)
+        if found is not None:
+            return found, "inner"
+        found = self.outer.get(failure_class, _NOTHING).get(strategy)
+        if found is not None:
+            return found, "outer"
+        found = self.anywhere.get(strategy)
+        if found is not None:
+            return found, "anywhere"
+        return Rate(published_rate(failure_class, strategy)), "published"
+
+    def order(
+        self,
+        source: str,
+        failure_class: str,
+        candidates: Mapping[str, float],
+        budget_s: float,
+        belief: Mapping[str, float] | Belief | None = None,
+    ) -> list[str]:
+        """Put candidates in the order of trying: the packed set by success per second, then the rest.
+
+        Parameters
+        ----------
+        source, failure_class : str
+            Known or not; the unknown is answered from the outer layer.
+        candidates : Mapping[str, float]
+            Expected seconds by strategy, >= 0.
+        budget_s : float
+            Seconds that are left.
+        belief : Mapping[str, float] or Belief, optional
+            Probability that what a strategy depends on is up, by strategy; 1 where it is not named.
+
+        Returns
+        -------
+        list of str
+            Every candidate once. Equal scores are in the order of the names, so equal questions
+            have equal answers.
+        """
+        return self.choose(source, failure_class, candidates, budget_s, belief).order
+
+    def choose(
+        self,
+        source: str,
+        failure_class: str,
+        candidates: Mapping[str, float],
+        budget_s: float,
+        belief: Mapping[str, float] | Belief | None = None,
+        *,
+        losses: Mapping[str, float] = MappingProxyType({}),
+        failed: Iterable[str] = (),
+    ) -> Choice:
+        """Like `order`, with everything that decided it.
+
+        Parameters
+        ----------
+        losses : Mapping[str, float]
+            What a strategy's label loses, in seconds of waiting; sorted by, not packed by.
+        failed : iterable of str
+            What was tried for this request already and did not heal.
+        """
+        known = [self.rate(source, failure_class, each) for each in candidates]
+        gone = [self.after.get(each, _NO_CHANGE) for each in failed]
+        rates = []
+        for strategy, (rate, _) in zip(candidates, known, strict=True):
+            p = rate.p * _up(belief, source, strategy)
+            for change in gone:
+                p = _with_odds(p, change.get(strategy, 1.0))
+            rates.append(p)
+        chosen = set(packed(rates, list(candidates.values()), budget_s))
+        considered = [
+            Considered(
+                strategy=strategy,
+                p=p,
+                learned=rate.p,
+                layer=layer,
+                tries=rate.tries,
+                seconds=seconds,
+                loss_s=losses.get(strategy, 0.0),
+                score=p / (max(seconds, LEAST_S) + losses.get(strategy, 0.0)),
+                packed=index in chosen,
+            )
+            for index, ((strategy, seconds), (rate, layer), p) in enumerate(
+                zip(candidates.items(), known, rates, strict=True)
+            )
+        ]
+        considered.sort(key=lambda each: (not each.packed, -each.score, each.strategy))
+        return Choice(source, failure_class, budget_s, tuple(considered))
+
+    def to_json(self) -> str:
+        """The policy as canonical JSON: equal policies, equal text."""
+        return json.dumps(_document(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Policy:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is no policy.
+        """
+        return _policy(json.loads(text))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of `to_json`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+_NOTHING: Rates = MappingProxyType({})
+_NO_CHANGE: Mapping[str, float] = MappingProxyType({})
+
+EMPTY = Policy()
+
+
+def _up(belief: Mapping[str, float] | Belief | None, source: str, strategy: str) -> float:
+    if belief is None:
+        return 1.0
+    if isinstance(belief, Mapping):
+        return belief.get(strategy, 1.0)
+    return belief.up(source, strategy)
+
+
+def _with_odds(p: float, ratio: float) -> float:
+    return p * ratio / (1.0 - p + p * ratio) if ratio != 1.0 else p
+
+
+def _rates_document(rates: Rates) -> dict[str, list[float | int | None]]:
+    return {name: [each.p, each.tries, each.seconds, each.exact] for name, each in rates.items()}
+
+
+def _document(policy: Policy) -> dict[str, Any]:
+    inner: dict[str, dict[str, Any]] = {}
+    for (source, failure_class), rates in policy.inner.items():
+        inner.setdefault(source, {})[failure_class] = _rates_document(rates)
+    return {
+        "format": 1,
+        "as_of": None if policy.as_of is None else policy.as_of.isoformat(),
+        "inner": inner,
+        "outer": {name: _rates_document(rates) for name, rates in policy.outer.items()},
+        "anywhere": _rates_document(policy.anywhere),
+        "after": {name: dict(then) for name, then in policy.after.items()},
+        "parameters": {
+            name: [each.retry_delay_s, each.timeout_s] for name, each in policy.parameters.items()
+        },
+        "tables": dict(policy.tables),
+    }
+
+
+def _rates(document: Mapping[str, Any]) -> Rates:
+    found = {}
+    for name, (p, tries, seconds, exact) in document.items():
+        if not (isinstance(p, float | int) and math.isfinite(p) and 0.0 <= p <= 1.0):
+            raise ValueError(f"{p!r} is no probability of {name}")
+        found[name] = Rate(float(p), int(tries), seconds, exact)
+    return MappingProxyType(found)
+
+
+def _policy(document: Any) -> Policy:
+    if not isinstance(document, dict) or document.get("format") != 1:
+        raise ValueError("this is no policy of format 1")
+    try:
+        as_of = document["as_of"]
+        return Policy(
+            as_of=None if as_of is None else datetime.fromisoformat(as_of),
+            inner=MappingProxyType(
+                {
+                    (source, failure_class): _rates(rates)
+                    for source, classes in document["inner"].items()
+                    for failure_class, rates in classes.items()
+                }
+            ),
+            outer=MappingProxyType(
+                {name: _rates(rates) for name, rates in document["outer"].items()}
+            ),
+            anywhere=_rates(document["anywhere"]),
+            after=MappingProxyType(
+                {name: MappingProxyType(dict(then)) for name, then in document["after"].items()}
+            ),
+            parameters=MappingProxyType(
+                {name: Parameters(*each) for name, each in document["parameters"].items()}
+            ),
+            tables=MappingProxyType(document["tables"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this policy lacks something: {error!r}") from error
