@@ -28,6 +28,10 @@ simulator: {port: 8900}
 # you run such a source: it keeps a pasted address from reaching into your own network.
 allow_private_hosts: false
 
+# Learning goes back to this day (UTC). Every hour of every source since then is a partition in
+# Dagster, which bears 100,000 of them.
+learning: {since: 2025-11-01}
+
 # A source is a provider of data as you use it.
 #   provider     who speaks its language; its own name when left out
 #   hosts        name: base URL, in order of preference

@@ -1,4 +1,4 @@
-"""The settings above the sources: real or simulated upstreams, the simulator's port, the guard.
+"""The settings above the sources: upstreams, the simulator's port, the guard, learning's begin.
 
 They can be read alone, because the simulator's addresses depend on them and `load` needs those.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from healing_pipeline.catalog.document import Node, Scalar, Table, parse
@@ -18,7 +19,8 @@ from healing_pipeline.catalog.values import Upstreams
 UPSTREAMS_VARIABLE = "HEALING_UPSTREAMS"
 DEFAULT_SIMULATOR_PORT = 8900
 REQUIRED = ("upstreams", "sources", "endpoints")
-OPTIONAL = ("simulator", "allow_private_hosts")
+DEFAULT_LEARNING_SINCE = date(2025, 11, 1)
+OPTIONAL = ("simulator", "allow_private_hosts", "learning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,14 @@ class Settings:
         First port of the simulated hosts.
     allow_private_hosts : bool
         Whether a host may be in a private network.
+    learning_since : date
+        The first UTC day that can be learned from.
     """
 
     upstreams: Upstreams = Upstreams.SIMULATED
     simulator_port: int = DEFAULT_SIMULATOR_PORT
     allow_private_hosts: bool = False
+    learning_since: date = DEFAULT_LEARNING_SINCE
 
 
 def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
@@ -104,7 +109,33 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
         upstreams=_upstreams(root, environ, findings),
         simulator_port=DEFAULT_SIMULATOR_PORT if port is None else port,
         allow_private_hosts=root.flag("allow_private_hosts") or False,
+        learning_since=_learning_since(root, findings) or DEFAULT_LEARNING_SINCE,
     )
+
+
+def _learning_since(root: Fields, findings: Findings) -> date | None:
+    learning = root.node("learning")
+    if learning is None:
+        return None
+    written = Fields(
+        learning,
+        what="`learning`",
+        line=learning.line,
+        required=("since",),
+        optional=(),
+        findings=findings,
+    ).text("since")
+    if written is None:
+        return None
+    try:
+        return date.fromisoformat(written.text)
+    except ValueError:
+        findings.error(
+            written.line,
+            f"`since` of `learning` is {shown(written.text)}.",
+            f"Write a day as YYYY-MM-DD: {DEFAULT_LEARNING_SINCE}.",
+        )
+        return None
 
 
 def _upstreams(root: Fields, environ: Mapping[str, str], findings: Findings) -> Upstreams:

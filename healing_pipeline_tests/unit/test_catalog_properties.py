@@ -22,7 +22,7 @@ KEYS = [
     "upstreams", "simulator", "port", "sources", "endpoints", "provider", "hosts", "keys", "env",
     "quota", "per_day", "probe_share", "yahoo", "fred", "yahoo/a", "fred/b", "path", "params",
     "interval_s", "deadline_s", "accepts", "max_age_s", "calendar", "alternates", "series", "owner",
-    "allow_private_hosts",
+    "allow_private_hosts", "learning", "since",
 ]  # fmt: skip
 
 scalars = (
