@@ -13,7 +13,7 @@ OK_SECONDS_EDGES = (
 
 
 def bucket_of(seconds: float) -> int:
-    """The bucket of a duration: 0 below the first edge, `len(OK_SECONDS_EDGES)` from the last on."""
+    """The bucket of a duration: the number of edges that it reached."""
     return sum(seconds >= edge for edge in OK_SECONDS_EDGES)
 
 

@@ -130,7 +130,8 @@ def roll_back(connection: Connection[Any], version: int | None, now: datetime) -
     newest = _SQL.newest_publication(connection)
     if newest is None:
         raise NoSuchPolicyError(
-            "No policy was published yet, so there is none to go back to. `healing learn` makes one."
+            "No policy was published yet, so there is none to go back to. `healing learn` "
+            "makes one."
         )
     active: int = newest["version"]
     if version is None:
