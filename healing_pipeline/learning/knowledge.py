@@ -68,15 +68,8 @@ def ordered(attempts: pd.DataFrame) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    missing = [each for each in ATTEMPT_COLUMNS if each not in attempts.columns]
-    if missing:
-        raise ValueError(
-            f"The attempts lack {', '.join(missing)}. Give a frame with {', '.join(ATTEMPT_COLUMNS)}."
-        )
-    at = pd.to_datetime(attempts["at"])
-    if at.dt.tz is None:
-        raise ValueError("The column `at` has no time zone. Give aware UTC times.")
-    frame = attempts.assign(at=at.dt.tz_convert("UTC"))
+    checked(attempts)
+    frame = attempts.assign(at=pd.to_datetime(attempts["at"]).dt.tz_convert("UTC"))
     if "exact" not in frame.columns:
         frame["exact"] = frame["healed"]
     frame = frame.drop_duplicates(["event_id", "attempt_no"])
@@ -86,25 +79,55 @@ def ordered(attempts: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def checked(attempts: pd.DataFrame) -> None:
+    """Require the columns that attempts need.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or `at` holds no aware times.
+    """
+    import pandas as pd
+
+    missing = [each for each in ATTEMPT_COLUMNS if each not in attempts.columns]
+    if missing:
+        raise ValueError(
+            f"The attempts lack {', '.join(missing)}. Give a frame with {', '.join(ATTEMPT_COLUMNS)}."
+        )
+    at = attempts["at"]
+    if not isinstance(at.dtype, pd.DatetimeTZDtype):
+        raise ValueError(
+            f"The column `at` holds {at.dtype}. Give aware UTC times: "
+            "pd.to_datetime(attempts['at'], utc=True)."
+        )
+
+
 def inner_of(attempts: pd.DataFrame) -> pd.DataFrame:
     """Fold attempts, as `ordered` takes them, into `INNER_COLUMNS`, sorted by their key."""
+    import numpy as np
+
     if not len(attempts):
         return empty(INNER_COLUMNS)
     frame = ordered(attempts)
-    healed = frame["healed"].astype(bool)
-    late = frame["late"].astype(bool)
+    healed = frame["healed"].to_numpy(bool)
+    late = frame["late"].to_numpy(bool)
     frame = frame.assign(
         tries=1,
         healed=healed.astype("int64"),
-        exact=(healed & frame["exact"].astype(bool)).astype("int64"),
+        exact=(healed & frame["exact"].to_numpy(bool)).astype("int64"),
         late_tries=late.astype("int64"),
         late_healed=(late & healed).astype("int64"),
-        outcomes=healed.map({True: "1", False: "0"}),
     )
-    sums = ["tries", "healed", "exact", "late_tries", "late_healed", "ms"]
     grouped = frame.groupby(list(INNER_KEY), sort=True, observed=True)
-    rows = grouped[sums].sum()
-    rows["outcomes"] = grouped["outcomes"].agg("".join).str[-OUTCOMES_KEPT:]
+    rows = grouped[list(INNER_COLUMNS[len(INNER_KEY) : -1])].sum()
+    # One text of all outcomes, group after group in the order of attempts, cut at the groups' ends.
+    by_group = np.argsort(grouped.ngroup().to_numpy(), kind="stable")
+    text = (healed[by_group].astype("uint8") + ord("0")).tobytes().decode("ascii")
+    ends = rows["tries"].cumsum().tolist()
+    begins = [0, *ends[:-1]]
+    rows["outcomes"] = [
+        text[max(begin, end - OUTCOMES_KEPT) : end] for begin, end in zip(begins, ends, strict=True)
+    ]
     return rows.reset_index()[list(INNER_COLUMNS)]
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -197,7 +198,13 @@ class Policy:
             Every candidate once. Equal scores are in the order of the names, so equal questions
             have equal answers.
         """
-        return self.choose(source, failure_class, candidates, budget_s, belief).order
+        names, seconds = list(candidates), list(candidates.values())
+        rates = [self.rate(source, failure_class, each)[0].p for each in names]
+        if belief is not None:
+            rates = self._now(source, names, rates, belief, ())
+        nothing = [0.0] * len(names)
+        ranked = self._ranked(names, rates, seconds, nothing, budget_s)
+        return [names[index] for index, *_ in ranked]
 
     def choose(
         self,
@@ -219,33 +226,89 @@ class Policy:
         failed : iterable of str
             What was tried for this request already and did not heal.
         """
-        known = [self.rate(source, failure_class, each) for each in candidates]
-        gone = [self.after.get(each, _NO_CHANGE) for each in failed]
-        rates = []
-        for strategy, (rate, _) in zip(candidates, known, strict=True):
-            p = rate.p * _up(belief, source, strategy)
-            for change in gone:
-                p = _with_odds(p, change.get(strategy, 1.0))
-            rates.append(p)
-        chosen = set(packed(rates, list(candidates.values()), budget_s))
-        considered = [
+        names, seconds = list(candidates), list(candidates.values())
+        known = [self.rate(source, failure_class, each) for each in names]
+        rates = self._now(source, names, [rate.p for rate, _ in known], belief, failed)
+        lost = [losses.get(each, 0.0) for each in names]
+        considered = tuple(
             Considered(
-                strategy=strategy,
+                strategy=names[index],
                 p=p,
-                learned=rate.p,
-                layer=layer,
-                tries=rate.tries,
-                seconds=seconds,
-                loss_s=losses.get(strategy, 0.0),
-                score=p / (max(seconds, LEAST_S) + losses.get(strategy, 0.0)),
-                packed=index in chosen,
+                learned=known[index][0].p,
+                layer=known[index][1],
+                tries=known[index][0].tries,
+                seconds=seconds[index],
+                loss_s=lost[index],
+                score=score,
+                packed=is_packed,
             )
-            for index, ((strategy, seconds), (rate, layer), p) in enumerate(
-                zip(candidates.items(), known, rates, strict=True)
-            )
+            for index, p, score, is_packed in self._ranked(names, rates, seconds, lost, budget_s)
+        )
+        return Choice(source, failure_class, budget_s, considered)
+
+    def _now(
+        self,
+        source: str,
+        names: list[str],
+        rates: list[float],
+        belief: Mapping[str, float] | Belief | None,
+        failed: Iterable[str],
+    ) -> list[float]:
+        """Learned rates with what is believed now, and what has failed already."""
+        if belief is not None:
+            up = belief.get if isinstance(belief, Mapping) else partial(_up, belief, source)
+            rates = [
+                rate * min(1.0, max(0.0, up(name, 1.0)))
+                for name, rate in zip(names, rates, strict=True)
+            ]
+        for each in failed:
+            change = self.after.get(each)
+            if change:
+                rates = [
+                    _with_odds(rate, change.get(name, 1.0))
+                    for name, rate in zip(names, rates, strict=True)
+                ]
+        return rates
+
+    def _ranked(
+        self,
+        names: list[str],
+        rates: list[float],
+        seconds: list[float],
+        lost: list[float],
+        budget_s: float,
+    ) -> list[tuple[int, float, float, bool]]:
+        """Index, probability, score and whether packed, in the order of trying.
+
+        The probability of each is under the condition that those before it have failed.
+        """
+        inside = set(packed(rates, seconds, budget_s))
+        per_s = [
+            1.0 / (max(cost, LEAST_S) + loss) for cost, loss in zip(seconds, lost, strict=True)
         ]
-        considered.sort(key=lambda each: (not each.packed, -each.score, each.strategy))
-        return Choice(source, failure_class, budget_s, tuple(considered))
+        rates = list(rates)
+        ranked = []
+        for is_packed in (True, False):
+            # By name first: of equal scores the first name is taken.
+            left = sorted(
+                (each for each in range(len(names)) if (each in inside) is is_packed),
+                key=names.__getitem__,
+            )
+            while left:
+                best, most = left[0], -1.0
+                for each in left:
+                    score = rates[each] * per_s[each]
+                    if score > most:
+                        best, most = each, score
+                left.remove(best)
+                ranked.append((best, rates[best], most, is_packed))
+                change = self.after.get(names[best])
+                if change:
+                    for each, rate in enumerate(rates):
+                        ratio = change.get(names[each])
+                        if ratio is not None:
+                            rates[each] = rate * ratio / (1.0 - rate + rate * ratio)
+        return ranked
 
     def to_json(self) -> str:
         """The policy as canonical JSON: equal policies, equal text."""
@@ -274,11 +337,7 @@ _NO_CHANGE: Mapping[str, float] = MappingProxyType({})
 EMPTY = Policy()
 
 
-def _up(belief: Mapping[str, float] | Belief | None, source: str, strategy: str) -> float:
-    if belief is None:
-        return 1.0
-    if isinstance(belief, Mapping):
-        return belief.get(strategy, 1.0)
+def _up(belief: Belief, source: str, strategy: str, _: float) -> float:
     return belief.up(source, strategy)
 
 

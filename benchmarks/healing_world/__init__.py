@@ -1,0 +1,1 @@
+"""A world of failures whose truth is known, for measuring what learning is worth."""
