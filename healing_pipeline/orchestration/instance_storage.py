@@ -8,11 +8,13 @@ works in the project's folder without an environment to set up.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dagster import DagsterEventType, EventLogEntry
+from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 
 from healing_pipeline.installation import state_dir
 from healing_pipeline.storage.database import resolve_database
@@ -20,6 +22,10 @@ from healing_pipeline.storage.database import resolve_database
 
 class InstallationStorage(DagsterPostgresStorage):
     """`DagsterPostgresStorage` at the address `resolve_database` gives."""
+
+    def __init__(self, postgres_url: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(postgres_url, *args, **kwargs)
+        self._event_log_storage = BatchedEventLog(postgres_url, self.should_autocreate_tables)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -37,3 +43,27 @@ class InstallationStorage(DagsterPostgresStorage):
         return cls(
             postgres_url=address.dagster_url, should_autocreate_tables=True, inst_data=inst_data
         )
+
+
+class BatchedEventLog(PostgresEventLogStorage):
+    """`PostgresEventLogStorage` that also stores planned materialisations by the batch.
+
+    A run over a year of hours plans 8,760 of them. Dagster has batches for what was materialised
+    (``DAGSTER_EVENT_BATCH_SIZE``) and falls back to a connection for each that is planned: 14 ms
+    instead of 1, two minutes of every such run.
+    """
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store a batch; plans of one asset in one statement, all else as Dagster does."""
+        found = [each.get_dagster_event() for each in events]
+        keys = {each.asset_key for each in found}
+        types = {each.event_type for each in found}
+        if types != {DagsterEventType.ASSET_MATERIALIZATION_PLANNED} or len(keys) != 1:
+            super().store_event_batch(events)
+            return
+        statement = self.prepare_insert_event_batch(events)
+        with self._connect() as connection:
+            inserted = connection.execute(statement.returning(SqlEventLogStorageTable.c.id))
+            newest = max(int(row[0]) for row in inserted.fetchall())
+        with self.index_transaction() as connection:
+            self._store_asset_event(connection, events[-1], newest)

@@ -267,6 +267,8 @@ def _environment(plan: Plan, address: DatabaseAddress) -> dict[str, str]:
         STATE_DIR_VARIABLE: str(plan.state_dir),
         URL_VARIABLE: address.url,
         DAGSTER_URL_VARIABLE: address.dagster_url,
+        # Or a backfill of a year of hours would open a connection for each of them.
+        "DAGSTER_EVENT_BATCH_SIZE": "1000",
         # The web page and the sensors' evaluations are no terminals.
         "NO_COLOR": "1",
     }
