@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 
+from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.installation import config_path, load_catalog
 from healing_pipeline.orchestration.asset_checks import (
     every_endpoint_has_data,
     healing_rate,
     labels_are_honest,
+    policy_is_no_worse,
 )
 from healing_pipeline.orchestration.assets import health_report, market_data
 from healing_pipeline.orchestration.jobs import MEMORY, heal_endpoint
+from healing_pipeline.orchestration.learning_assets import learning_assets
+from healing_pipeline.orchestration.learning_sensors import late_events_sensor, learning_automation
+from healing_pipeline.orchestration.partitions import require_bearable
 from healing_pipeline.orchestration.resources import HealingClientResource, HealingResource
 from healing_pipeline.orchestration.sensors import probe_sensor, report_sensor
 
@@ -46,19 +52,26 @@ def build_definitions(
     surroundings = os.environ if environ is None else environ
     path = config_path(surroundings) if config is None else config
     catalog = load_catalog(path, surroundings)
+    since = load_settings(path, environ=surroundings).learning_since
+    require_bearable(since, tuple(catalog.sources), datetime.now(UTC))
     refresh_data = dg.define_asset_job(
         "refresh_market_data", selection=[market_data], executor_def=dg.in_process_executor
     )
     report_health = dg.define_asset_job(
         "report_health", selection=[health_report], executor_def=dg.in_process_executor
     )
+    fold_hours = dg.define_asset_job(
+        "fold_hours", selection=["inner_knowledge"], executor_def=dg.in_process_executor
+    )
     return dg.Definitions(
-        assets=[market_data, health_report],
-        asset_checks=[every_endpoint_has_data, labels_are_honest, healing_rate],
-        jobs=[heal_endpoint, refresh_data, report_health],
+        assets=[market_data, health_report, *learning_assets(since, tuple(catalog.sources))],
+        asset_checks=[every_endpoint_has_data, labels_are_honest, healing_rate, policy_is_no_worse],
+        jobs=[heal_endpoint, refresh_data, report_health, fold_hours],
         sensors=[
             *(probe_sensor(source) for source in catalog.sources),
             report_sensor("report_health"),
+            late_events_sensor("fold_hours", since, tuple(catalog.sources)),
+            learning_automation(),
         ],
         schedules=[
             dg.ScheduleDefinition(

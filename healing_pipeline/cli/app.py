@@ -188,6 +188,53 @@ def report(
     raise typer.Exit(command.report(config, hours=hours, as_json=as_json))
 
 
+@app.command()
+def learn(
+    version: Annotated[
+        int | None, typer.Argument(help="With --rollback: the version to go back to.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="First day or hour to fold anew (UTC).")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="The day or hour after the last one (UTC).")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Fold anew this source only; may be repeated.")
+    ] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Put the policy before, or VERSION, in force again.")
+    ] = False,
+    history: Annotated[bool, typer.Option("--history", help="List the policies.")] = False,
+    maintenance: Annotated[
+        tuple[str, str, str] | None,
+        typer.Option(
+            metavar="SOURCE FROM TO", help="Let nothing of that time teach; SOURCE may be `all`."
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for --maintenance.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Fold what was tried into knowledge, and publish the policy that follows from it."""
+    from healing_pipeline.cli import learn as command
+
+    span = from_ is not None or to is not None or bool(source)
+    if sum((rollback, history, maintenance is not None, span)) > 1:
+        raise typer.BadParameter("--rollback, --history, --maintenance and --from exclude another")
+    if version is not None and not rollback:
+        raise typer.BadParameter(f"{version} is a version to go back to: add --rollback")
+    if rollback:
+        raise typer.Exit(command.roll_back(config, version, as_json=as_json))
+    if history:
+        raise typer.Exit(command.history(config, as_json=as_json))
+    if maintenance is not None:
+        raise typer.Exit(command.add_maintenance(config, maintenance, reason, as_json=as_json))
+    raise typer.Exit(
+        command.learn(config, from_text=from_, to_text=to, only=source or [], as_json=as_json)
+    )
+
+
 def main() -> None:
     """Run a command; a fault of ours is one line that names the cure, and an exit code of 1."""
     try:

@@ -60,7 +60,7 @@ class Comparison:
             return "no failure in the last day to hold it against"
         return (
             f"on the last day's {self.events} failures it would heal {self.value_new:.1%}, the "
-            f"active one {self.value_old:.1%} (standard error of the difference "
+            f"one before {self.value_old:.1%} (standard error of the difference "
             f"{self.standard_error:.1%})"
         )
 

@@ -1,4 +1,4 @@
-"""Checks on what the assets promise: freshness, honest labels, healing."""
+"""Checks on what the assets promise: freshness, honest labels, healing, no worse a policy."""
 
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ from healing_pipeline.orchestration.assets import health_report, market_data
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.reporting.health import totals
 from healing_pipeline.storage.checks import mislabelled, stored_data
+from healing_pipeline.storage.policies import REFUSED, policy_versions
 from healing_pipeline.storage.reports import latest_health_report
 
 # What the project stands for; of the requests that met a healable failure.
@@ -72,4 +73,25 @@ def healing_rate(healing: HealingResource) -> dg.AssetCheckResult:
             "met_healable_failure": newest.met_fault,
             "rate": "nothing met" if rate is None else rate,
         },
+    )
+
+
+@dg.asset_check(
+    asset="policy",
+    name="policy_is_no_worse",
+    description="The newest policy would have healed no less of the last day's failures than the "
+    "active one; otherwise it is refused, and the active one stays.",
+)
+def policy_is_no_worse(healing: HealingResource) -> dg.AssetCheckResult:
+    """Read what became of the newest policy; none made yet is a pass."""
+    session = healing.session()
+    with session.database.connection() as connection:
+        newest = policy_versions(connection, at_most=1)
+    if not newest:
+        return dg.AssetCheckResult(passed=True, metadata={"reason": "no policy was made yet"})
+    (made,) = newest
+    return dg.AssetCheckResult(
+        passed=made.status != REFUSED,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"version": made.version, "status": made.status, "reason": made.reason},
     )

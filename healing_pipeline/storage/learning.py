@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from psycopg import Connection
 
@@ -19,7 +19,7 @@ from healing_pipeline.storage.statements import load_statements
 
 _SQL = load_statements("learning")
 
-Row = Mapping[str, Any]
+Row: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,12 @@ def fold_days(connection: Connection[Any], from_at: datetime, to_at: datetime) -
     _SQL.note_outer_folds(connection, **span)
 
 
+def outer_count(connection: Connection[Any], from_at: datetime, to_at: datetime) -> int:
+    """How many rows the days [from_at, to_at) have."""
+    count: int = _SQL.outer_count(connection, from_at=from_at, to_at=to_at)
+    return count
+
+
 def rows_of(
     connection: Connection[Any], from_at: datetime, to_at: datetime, sources: Sequence[str]
 ) -> dict[str, int]:
@@ -82,38 +88,34 @@ def rows_of(
     return dict(found)
 
 
-def inner_rows(connection: Connection[Any], from_at: datetime, to_at: datetime) -> Iterable[Row]:
+def inner_rows(connection: Connection[Any], from_at: datetime, to_at: datetime) -> list[Row]:
     """`INNER_COLUMNS` of all sources, hours [from_at, to_at)."""
     return _rows(_SQL.inner_rows(connection, from_at=from_at, to_at=to_at))
 
 
-def pair_rows(connection: Connection[Any], from_at: datetime, to_at: datetime) -> Iterable[Row]:
+def pair_rows(connection: Connection[Any], from_at: datetime, to_at: datetime) -> list[Row]:
     """`PAIR_COLUMNS` of all sources, hours [from_at, to_at)."""
     return _rows(_SQL.pair_rows(connection, from_at=from_at, to_at=to_at))
 
 
-def outer_rows(connection: Connection[Any], to_at: datetime) -> Iterable[Row]:
+def outer_rows(connection: Connection[Any], to_at: datetime) -> list[Row]:
     """`OUTER_COLUMNS` of all days before `to_at`; a day that was not summed yet is summed here."""
     return _rows(_SQL.outer_rows(connection, to_at=to_at))
 
 
-def parameter_rows(
-    connection: Connection[Any], from_at: datetime, to_at: datetime
-) -> Iterable[Row]:
+def parameter_rows(connection: Connection[Any], from_at: datetime, to_at: datetime) -> list[Row]:
     """Counts by how long an attempt had waited, hours [from_at, to_at)."""
     return _rows(_SQL.parameter_rows(connection, from_at=from_at, to_at=to_at))
 
 
-def observation_rows(
-    connection: Connection[Any], from_at: datetime, to_at: datetime
-) -> Iterable[Row]:
+def observation_rows(connection: Connection[Any], from_at: datetime, to_at: datetime) -> list[Row]:
     """What plain calls and probes saw of endpoints, hours [from_at, to_at)."""
     return _rows(_SQL.observation_rows(connection, from_at=from_at, to_at=to_at))
 
 
 def lesson_rows(
     connection: Connection[Any], from_at: datetime, to_at: datetime, sources: Sequence[str]
-) -> Iterable[Row]:
+) -> list[Row]:
     """The attempts that teach, `ATTEMPT_COLUMNS` and `exact`, at [from_at, to_at)."""
     return _rows(_SQL.lesson_rows(connection, from_at=from_at, to_at=to_at, sources=list(sources)))
 

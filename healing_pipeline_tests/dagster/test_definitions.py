@@ -25,12 +25,24 @@ from healing_pipeline.definitions import build_definitions
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog
 from healing_pipeline.reporting.columns import HEALTH_COLUMNS, MARKET_DATA_COLUMNS
+from healing_pipeline.reporting.learning_columns import (
+    INNER_KNOWLEDGE_COLUMNS,
+    OUTER_KNOWLEDGE_COLUMNS,
+    POLICY_COLUMNS,
+)
 from healing_pipeline.storage.database import Database
 
 pytestmark = QUIET
 
 ROOT = Path(__file__).parents[2]
 RUNNING = dg.DefaultSensorStatus.RUNNING
+COLUMNS = {
+    "market_data": MARKET_DATA_COLUMNS,
+    "health_report": HEALTH_COLUMNS,
+    "inner_knowledge": INNER_KNOWLEDGE_COLUMNS,
+    "outer_knowledge": OUTER_KNOWLEDGE_COLUMNS,
+    "policy": POLICY_COLUMNS,
+}
 
 
 @pytest.fixture
@@ -57,7 +69,9 @@ def test_every_source_has_a_sensor_that_runs_unasked(
     sensors = {each.name: each for each in definitions.sensors or ()}
     catalog = load_catalog(config, {})
     assert len(catalog.sources) == 5
-    assert set(sensors) == {*(f"probe_{source}" for source in catalog.sources), "report_on_change"}
+    automation = sensors.pop("learning_automation")
+    assert isinstance(automation, dg.AutomationConditionSensorDefinition)
+    assert (automation.minimum_interval_seconds, automation.default_status) == (30, RUNNING)
     assert {
         name: (each.job_name, each.minimum_interval_seconds, each.default_status)
         for name, each in sensors.items()
@@ -65,6 +79,7 @@ def test_every_source_has_a_sensor_that_runs_unasked(
     } == {
         **{f"probe_{source}": ("heal_endpoint", 5, RUNNING) for source in catalog.sources},
         "report_on_change": ("report_health", 20, RUNNING),
+        "late_events": ("fold_hours", 60, RUNNING),
     }
 
 
@@ -72,6 +87,8 @@ def test_every_sensor_has_its_resources(definitions: dg.Definitions) -> None:
     """Dagster finds this out only when the sensor ticks."""
     for sensor in definitions.sensors or ():
         assert isinstance(sensor, dg.SensorDefinition)
+        if isinstance(sensor, dg.AutomationConditionSensorDefinition):
+            continue  # it asks Dagster alone
         assert sensor.required_resource_keys, sensor.name
         assert sensor.required_resource_keys <= set(definitions.resources or ()), sensor.name
 
@@ -113,13 +130,34 @@ def test_the_assets_say_what_they_are_and_whose(definitions: dg.Definitions) -> 
             "healing.health_report",
             {"market_data"},
         ),
+        "inner_knowledge": (
+            "learning",
+            {"postgres"},
+            ["team:reliability"],
+            "healing.inner_knowledge",
+            set(),
+        ),
+        "outer_knowledge": (
+            "learning",
+            {"postgres"},
+            ["team:reliability"],
+            "healing.outer_knowledge",
+            {"inner_knowledge"},
+        ),
+        "policy": (
+            "learning",
+            {"postgres", "pandas", "scikitlearn"},
+            ["team:reliability"],
+            "healing.policy",
+            {"inner_knowledge", "outer_knowledge"},
+        ),
     }
     assert all(spec.description for spec in definitions.resolve_all_asset_specs())
 
 
 def test_the_assets_declare_their_columns_with_a_meaning_each(definitions: dg.Definitions) -> None:
     for spec in definitions.resolve_all_asset_specs():
-        columns = MARKET_DATA_COLUMNS if spec.key.path == ["market_data"] else HEALTH_COLUMNS
+        columns = COLUMNS[spec.key.to_user_string()]
         schema = spec.metadata["dagster/column_schema"]
         assert isinstance(schema, dg.TableSchema)
         assert [(each.name, each.type) for each in schema.columns] == [
@@ -168,6 +206,7 @@ def test_every_asset_has_its_checks(definitions: dg.Definitions) -> None:
         ("market_data", "every_endpoint_has_data"),
         ("market_data", "labels_are_honest"),
         ("health_report", "healing_rate"),
+        ("policy", "policy_is_no_worse"),
     }
 
 
@@ -197,7 +236,7 @@ def test_it_merges_with_definitions_of_ones_own(definitions: dg.Definitions) -> 
     merged = dg.Definitions.merge(definitions, own)
     dg.Definitions.validate_loadable(merged)
     keys = {each.to_user_string() for each in merged.resolve_all_asset_keys()}
-    assert keys == {"market_data", "health_report", "weekly_letter"}
+    assert keys == {*COLUMNS, "weekly_letter"}
     assert merged.resolve_job_def("heal_endpoint").executor_def is dg.in_process_executor
 
 
@@ -314,7 +353,7 @@ def test_who_merges_needs_no_configuration_at_the_default_place(
     empty = tmp_path / "empty"
     empty.mkdir()
     done = run(empty, "-c", program, str(config))
-    assert (done.returncode, done.stdout) == (0, "6\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "8\n"), done.stderr
 
 
 # -- dagster.yaml ----------------------------------------------------------------------------------

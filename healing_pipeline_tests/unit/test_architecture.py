@@ -21,7 +21,7 @@ PACKAGE = Path(healing_pipeline.__file__).parent
 ROOT = PACKAGE.parent
 
 # Rules, no I/O: time, randomness and answers come as arguments.
-CORE = {"catalog", "probing", "incidents", "healing", "reporting"}
+CORE = {"catalog", "probing", "incidents", "healing", "learning", "reporting"}
 WORDS = {"errors", "__version__"}
 
 # What a part may import of the others; `a.b` allows that one module. Whoever adds a part says here
@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The protocol of a provider, never one of them.
     "incidents": CORE | WORDS | {"providers.provider"},
     "healing": CORE | WORDS | {"providers.provider"},
+    "learning": WORDS,
     "providers": CORE | WORDS,
     "storage": CORE | WORDS,
     "transport": CORE | WORDS | {"providers.provider"},
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session": CORE | WORDS | {"control", "data_path", "installation", "storage", "transport"},
     "orchestration": CORE | WORDS | {"client", "control", "installation", "session", "storage"},
     "web": CORE | WORDS | {"client", "data_path", "installation", "providers"},
-    "definitions": {"installation", "orchestration"},
+    "definitions": {"catalog.settings", "installation", "orchestration"},
     "stack": CORE | WORDS | {"client", "installation", "session", "simulator", "storage"},
     "drill": CORE
     | WORDS
@@ -56,6 +57,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     | WORDS
     | {
         "client",
+        # `healing learn` folds by runs of the installation's Dagster.
+        *("control.learning_run", "definitions"),
+        *("orchestration.learning_runs", "orchestration.partitions"),
         "drill",
         "installation",
         "providers",

@@ -51,7 +51,7 @@ def test_a_policy_that_spends_the_budget_on_what_fails_is_worse():
     found = compare(policy(slow=0.9, good=0.1), policy(slow=0.1, good=0.9), a_day_of(40))
     assert (found.value_new, found.value_old) == (0.0, 1.0)
     assert found.is_worse
-    assert "40 failures it would heal 0.0%, the active one 100.0%" in found.reason
+    assert "40 failures it would heal 0.0%, the one before 100.0%" in found.reason
 
 
 def test_the_better_policy_is_not_called_worse():

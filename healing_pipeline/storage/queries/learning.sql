@@ -152,6 +152,9 @@ SELECT (SELECT count(*) FROM inner_knowledge
        (SELECT count(*) FROM inner_observation
          WHERE hour >= :from_at AND hour < :to_at AND source = ANY (:sources)) AS inner_observation;
 
+-- name: outer_count(from_at, to_at)$
+SELECT count(*) FROM outer_knowledge WHERE day >= :from_at AND day < :to_at;
+
 -- name: inner_rows(from_at, to_at)
 -- Empty: nothing was tried against a failure in that time, or it was not folded yet.
 SELECT hour, source, failure_class, strategy, tries, healed, exact, late_tries, late_healed, ms,
