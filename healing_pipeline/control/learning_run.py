@@ -21,6 +21,7 @@ from healing_pipeline.learning.knowledge import (
     PAIR_COLUMNS,
     empty,
 )
+from healing_pipeline.learning.observations import OBSERVATION_COLUMNS, PARAMETER_COLUMNS
 from healing_pipeline.learning.offpolicy import Comparison, compare
 from healing_pipeline.learning.policy import EMPTY, Policy
 from healing_pipeline.storage import learning, policies
@@ -142,7 +143,14 @@ def make_policy(
     active = policies.active_policy(connection)
     version, old = (0, EMPTY) if active is None else active
     held = None if release else policies.rolled_back_to(connection)
-    policy = fit_knowledge(*knowledge(connection, as_of), as_of)
+    # The hour that is still open teaches too, as far as it was folded.
+    fitted = fit_knowledge(
+        *knowledge(connection, as_of),
+        hour_of(as_of) + timedelta(hours=1),
+        parameters=parameters(connection, as_of),
+        observations=observations(connection, as_of),
+    )
+    policy = replace(fitted, as_of=as_of)
     comparison = compare(policy, old, last_day(connection, as_of, sources))
     if held is not None:
         reason = f"version {held} was gone back to; `healing learn` publishes again"
@@ -172,12 +180,24 @@ def knowledge(
     connection: Connection[Any], as_of: datetime
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The inner, the outer and the pair rows that a policy is fitted to."""
-    since = hour_of(as_of - INNER_FOR)
+    since = day_of(as_of - INNER_FOR)
     return (
         frame(learning.inner_rows(connection, since, as_of), INNER_COLUMNS),
         frame(learning.outer_rows(connection, as_of), OUTER_COLUMNS),
         frame(learning.pair_rows(connection, since, as_of), PAIR_COLUMNS),
     )
+
+
+def parameters(connection: Connection[Any], as_of: datetime) -> pd.DataFrame:
+    """How attempts fared by what they had waited."""
+    rows = learning.parameter_rows(connection, day_of(as_of - INNER_FOR), as_of)
+    return frame(rows, PARAMETER_COLUMNS)
+
+
+def observations(connection: Connection[Any], as_of: datetime) -> pd.DataFrame:
+    """What plain calls and probes saw."""
+    rows = learning.observation_rows(connection, day_of(as_of - INNER_FOR), as_of)
+    return frame(rows, OBSERVATION_COLUMNS)
 
 
 def last_day(connection: Connection[Any], as_of: datetime, sources: Sequence[str]) -> pd.DataFrame:

@@ -1,8 +1,25 @@
-"""How long good calls took, as counts: the edges of the histogram that is kept for every hour."""
+"""What is kept of waits and of plain calls, hour by hour: columns, buckets, a histogram's edges."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+PARAMETER_COLUMNS = (
+    *("hour", "source", "failure_class", "strategy", "bucket", "tries", "healed", "ms"),
+)
+"""One row per (hour, source, failure class, strategy, bucket of seconds waited before a call)."""
+
+OBSERVATION_COLUMNS = (
+    *("hour", "source", "endpoint", "failure_class", "observations", "fail_windows", "ok_seconds"),
+)
+"""One row per (hour, source, endpoint, failure class or ok) that plain calls and probes saw.
+
+`fail_windows`: bit i is set when the endpoint failed so in the i-th five minutes of the hour;
+`ok_seconds`: of good calls, how many took how long, by `bucket_of`; empty for failures.
+"""
+
+# Of seconds waited, lower ends included; not to wait at all is a bucket of its own.
+WAITED_BUCKETS = ("0", "0-0.1", "0.1-0.2", "0.2-0.4", "0.4-0.8", "0.8+")
 
 # Five per decade from 10 ms to 10 s: a time limit is chosen within a factor of 1.6, and no finer
 # than the next hour would confirm. Changing them makes every kept histogram wrong: fold anew.
