@@ -137,20 +137,11 @@ def make_policy(
     release : bool
         Whether to publish even where people had gone back to an earlier version.
     """
-    from healing_pipeline.learning.fitting import fit_knowledge
-
     policies.take_turn(connection)
     active = policies.active_policy(connection)
     version, old = (0, EMPTY) if active is None else active
     held = None if release else policies.rolled_back_to(connection)
-    # The hour that is still open teaches too, as far as it was folded.
-    fitted = fit_knowledge(
-        *knowledge(connection, as_of),
-        hour_of(as_of) + timedelta(hours=1),
-        parameters=parameters(connection, as_of),
-        observations=observations(connection, as_of),
-    )
-    policy = replace(fitted, as_of=as_of)
+    policy = fitted(connection, as_of)
     comparison = compare(policy, old, last_day(connection, as_of, sources))
     if held is not None:
         reason = f"version {held} was gone back to; `healing learn` publishes again"
@@ -174,6 +165,25 @@ def make_policy(
     )
     kept = policies.store_policy(connection, judged, as_of)
     return Made(status, kept, reason, policy, old, comparison)
+
+
+def fitted(connection: Connection[Any], as_of: datetime) -> Policy:
+    """What everything that was folded before a moment teaches."""
+    from healing_pipeline.learning.fitting import fit_knowledge
+
+    inner, outer, pairs = knowledge(connection, as_of)
+    if not len(inner) and not len(outer):
+        return Policy(as_of=as_of)
+    policy = fit_knowledge(
+        inner,
+        outer,
+        pairs,
+        # The hour that is still open teaches too, as far as it was folded.
+        hour_of(as_of) + timedelta(hours=1),
+        parameters=parameters(connection, as_of),
+        observations=observations(connection, as_of),
+    )
+    return replace(policy, as_of=as_of)
 
 
 def knowledge(

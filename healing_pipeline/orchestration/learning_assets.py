@@ -35,12 +35,19 @@ CHANGES_SHOWN = 30
 
 # When an input was written and this was not since. Inputs that were never written do not hold it
 # up: an installation that began yesterday would wait for hours that it cannot have. Inputs that
-# are being written do, so that a day is not summed once for every source.
+# are being written do: a day is not summed once for every source.
 WHEN_INPUTS_CHANGE = (
     dg.AutomationCondition.any_deps_updated().since_last_handled()
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 ).with_label("when_inputs_change")
+
+# A tick later: the hours of an old day have just caused that day to be asked for, and a policy
+# must not overtake it.
+WHEN_INPUTS_SETTLE = (
+    WHEN_INPUTS_CHANGE
+    & ~dg.AutomationCondition.any_deps_match(dg.AutomationCondition.newly_updated())
+).with_label("when_inputs_settle")
 
 CHANGE_COLUMNS = (
     Column("source", "string", "Whose endpoints fail"),
@@ -132,7 +139,7 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
         name="policy",
         group_name=GROUP,
         deps=[inner_knowledge, outer_knowledge],
-        automation_condition=WHEN_INPUTS_CHANGE,
+        automation_condition=WHEN_INPUTS_SETTLE,
         kinds=KINDS,
         owners=OWNERS,
         description="What the data path orders strategies by: fitted to both layers, held against "

@@ -65,7 +65,7 @@ def require_bearable(since: date, sources: Sequence[str], now: datetime) -> None
     begin = datetime(since.year, since.month, since.day, tzinfo=UTC)
     bearable = timedelta(hours=MOST_PARTITIONS // max(len(sources), 1))
     # A year ahead of the limit, or half-way to it where so many sources reach it within a year.
-    enough = now - max(bearable - A_YEAR, bearable / 2)
+    enough = now - max(bearable - A_YEAR, bearable / 2) + timedelta(days=1)
     cure = (
         f"Write `learning: {{since: {enough.date()}}}` or a later day; what was learned from "
         "earlier hours stays in the tables."
