@@ -132,7 +132,11 @@ def _swap(logits: Array, mask: Array, rng: np.random.Generator) -> None:
 
 
 def _rates(
-    nature: Nature, common: Array, mask: Array, hours: Array, rng: np.random.Generator,
+    nature: Nature,
+    common: Array,
+    mask: Array,
+    hours: Array,
+    rng: np.random.Generator,
     changes: Array,
 ) -> Array:
     """Log-odds of one source at some hours: shape (hours, errors, strategies)."""
@@ -174,7 +178,9 @@ def _rates(
     return levels
 
 
-def _intervals(nature: Nature, until_h: float, rng: np.random.Generator) -> list[tuple[float, float]]:
+def _intervals(
+    nature: Nature, until_h: float, rng: np.random.Generator
+) -> list[tuple[float, float]]:
     found, at = [], rng.exponential(nature.outage_every_days * DAY_H)
     while at < until_h:
         length = nature.outage_median_h * np.exp(rng.normal(0.0, nature.outage_log_sd))
@@ -241,7 +247,9 @@ def make_trace(nature: Nature, seed: int) -> Trace:
         changes = np.cumsum(
             rng.exponential(nature.change_every_days * DAY_H, 4 + int(nature.weeks))
         )
-        levels = _rates(nature, common, mask, at, rng, changes) if len(at) else np.zeros((0, *shape))
+        levels = (
+            _rates(nature, common, mask, at, rng, changes) if len(at) else np.zeros((0, *shape))
+        )
         p = sigmoid(levels[np.arange(len(at)), error])
         short = [STRATEGIES.index(e) for e in ("exponential_backoff_retry", "hedged_request")]
         for each in short:
@@ -249,19 +257,26 @@ def make_trace(nature: Nature, seed: int) -> Trace:
         is_down = np.stack([_within(down[source, dep], at) for dep in DEPENDENCIES], axis=1)
         up = ~((is_down @ needs.T.astype(int)) > 0) if len(at) else np.zeros((0, shape[1]), bool)
         heals = up & (rng.random(p.shape) < p)
-        seconds = base_s * np.exp(
-            rng.normal(-0.5 * nature.spread**2, nature.spread, p.shape)
-        )
+        seconds = base_s * np.exp(rng.normal(-0.5 * nature.spread**2, nature.spread, p.shape))
         parts.append(
             {
-                "at_h": at, "source": np.full(len(at), source), "error": error,
-                "nth": np.arange(len(at)), "mask": np.broadcast_to(mask, p.shape), "p": p,
-                "up": up, "heals": heals, "seconds": seconds, "is_outage": is_down.any(axis=1),
+                "at_h": at,
+                "source": np.full(len(at), source),
+                "error": error,
+                "nth": np.arange(len(at)),
+                "mask": np.broadcast_to(mask, p.shape),
+                "p": p,
+                "up": up,
+                "heals": heals,
+                "seconds": seconds,
+                "is_outage": is_down.any(axis=1),
             }
         )
     joined = {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
     order = np.argsort(joined["at_h"], kind="stable")
     return Trace(
-        nature=nature, seed=seed, expected_s=base_s,
+        nature=nature,
+        seed=seed,
+        expected_s=base_s,
         **{name: values[order] for name, values in joined.items()},
     )

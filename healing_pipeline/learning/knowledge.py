@@ -92,7 +92,8 @@ def checked(attempts: pd.DataFrame) -> None:
     missing = [each for each in ATTEMPT_COLUMNS if each not in attempts.columns]
     if missing:
         raise ValueError(
-            f"The attempts lack {', '.join(missing)}. Give a frame with {', '.join(ATTEMPT_COLUMNS)}."
+            f"The attempts lack {', '.join(missing)}. "
+            f"Give a frame with {', '.join(ATTEMPT_COLUMNS)}."
         )
     at = attempts["at"]
     if not isinstance(at.dtype, pd.DatetimeTZDtype):
@@ -128,7 +129,8 @@ def inner_of(attempts: pd.DataFrame) -> pd.DataFrame:
     rows["outcomes"] = [
         text[max(begin, end - OUTCOMES_KEPT) : end] for begin, end in zip(begins, ends, strict=True)
     ]
-    return rows.reset_index()[list(INNER_COLUMNS)]
+    found: pd.DataFrame = rows.reset_index()[list(INNER_COLUMNS)]
+    return found
 
 
 def pairs_of(attempts: pd.DataFrame) -> pd.DataFrame:
@@ -144,7 +146,8 @@ def pairs_of(attempts: pd.DataFrame) -> pd.DataFrame:
     both = both[both["before"] < both["attempt_no"]].rename(columns={"strategy": "then"})
     both = both.assign(tries=1, healed=both["healed"].astype("int64"))
     rows = both.groupby(list(PAIR_KEY), sort=True, observed=True)[["tries", "healed"]].sum()
-    return rows.reset_index()[list(PAIR_COLUMNS)]
+    found: pd.DataFrame = rows.reset_index()[list(PAIR_COLUMNS)]
+    return found
 
 
 def outer_of(inner: pd.DataFrame) -> pd.DataFrame:
@@ -154,7 +157,8 @@ def outer_of(inner: pd.DataFrame) -> pd.DataFrame:
     sums = list(OUTER_COLUMNS[len(OUTER_KEY) :])
     days = inner.assign(day=inner["hour"].dt.floor("D"))
     rows = days.groupby(list(OUTER_KEY), sort=True, observed=True)[sums].sum()
-    return rows.reset_index()[list(OUTER_COLUMNS)]
+    found: pd.DataFrame = rows.reset_index()[list(OUTER_COLUMNS)]
+    return found
 
 
 def empty(columns: tuple[str, ...]) -> Any:

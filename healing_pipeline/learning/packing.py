@@ -1,4 +1,4 @@
-"""Which strategies to try inside a budget, and in which order: pack, then sort by success per second.
+"""Which strategies to try inside a budget: pack it, and sort by success per second only then.
 
 Sorting by p / c alone spends a hard budget badly: a cheap long shot may leave no room for what
 would have helped. So the set that most likely heals within the budget is packed first (a 0/1

@@ -179,7 +179,7 @@ class Policy:
         budget_s: float,
         belief: Mapping[str, float] | Belief | None = None,
     ) -> list[str]:
-        """Put candidates in the order of trying: the packed set by success per second, then the rest.
+        """Put candidates in the order of trying: what fits by success per second, then the rest.
 
         Parameters
         ----------
