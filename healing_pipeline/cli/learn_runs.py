@@ -19,6 +19,7 @@ from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.cli.console import err, out, print_json
 from healing_pipeline.cli.moments import begin_of
 from healing_pipeline.control.learning_run import Change, changes, day_of
+from healing_pipeline.errors import HealingPipelineError
 from healing_pipeline.installation import load_catalog, state_dir
 from healing_pipeline.learning.policy import EMPTY
 from healing_pipeline.storage import learning, policies
@@ -76,7 +77,7 @@ def learned(
     with place.database.connection() as connection:
         before = policies.active_policy(connection)
     runs = []
-    with ExitStack() as parts:
+    with _until_stopped(), ExitStack() as parts:
         instance = parts.enter_context(
             learning_runs.installation_instance(os.environ, Path.cwd(), place.address)
         )
@@ -134,6 +135,16 @@ def _days(
             wanted.add(day)
             day += A_DAY
     return [(begin, end - A_DAY) for begin, end in stretches(wanted, A_DAY)]
+
+
+@contextmanager
+def _until_stopped() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise HealingPipelineError(
+            "Stopped. Every hour that was folded by then is whole; the same command folds the rest."
+        ) from None
 
 
 @contextmanager

@@ -158,7 +158,7 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
                 connection,
                 session.clock.now(),
                 named,
-                release=context.run_tags.get(RELEASE_TAG) == "true",
+                release=context.run.tags.get(RELEASE_TAG) == "true",
             )
         say = context.log.warning if made.status == "refused" else context.log.info
         say(f"Policy {made.version} is {made.status}: {made.reason}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -137,20 +137,24 @@ def _run(
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
+    errors = _errors(result)
+    if any(each.cls_name == dg.DagsterExecutionInterruptedError.__name__ for each in errors):
+        raise KeyboardInterrupt
     if not result.success:
         raise HealingPipelineError(
-            f"The run of {asset} failed: {_why(result)} Dagster's page has its log: run {run_id}."
+            f"The run of {asset} failed: {_why(errors)} Dagster's page has its log: run {run_id}."
         )
     events = result.asset_materializations_for_node(asset)
     metadata = {name: value.value for name, value in events[-1].metadata.items()} if events else {}
     return Run(run_id, asset, metadata)
 
 
-def _why(result: dg.ExecuteInProcessResult) -> str:
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            if error is not None:
-                cause = error.cause or error
-                return " ".join(cause.message.split())
+def _errors(result: dg.ExecuteInProcessResult) -> list[Any]:
+    failures = [each.step_failure_data for each in result.all_events if each.is_step_failure]
+    return [each.error for each in failures if each.error is not None]
+
+
+def _why(errors: Sequence[Any]) -> str:
+    for error in errors:
+        return " ".join((error.cause or error).message.split())
     return "it did not say why."

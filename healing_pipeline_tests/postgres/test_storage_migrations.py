@@ -30,6 +30,7 @@ CATALOGS = {
     "constraints": """
         SELECT conname, contype::text, pg_get_constraintdef(oid)
           FROM pg_constraint WHERE connamespace = 'healing'::regnamespace""",
+    "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'healing'",
     "triggers": """
         SELECT tgname, pg_get_triggerdef(pg_trigger.oid)
           FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid

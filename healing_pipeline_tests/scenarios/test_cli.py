@@ -19,7 +19,7 @@ from healing_pipeline.simulator.control import RunningSimulator, running_simulat
 
 pytestmark = pytest.mark.processes
 
-COMMANDS = ("init", "check", "up", "probe", "fetch", "classify", "drill", "report")
+COMMANDS = ("init", "check", "up", "probe", "fetch", "classify", "drill", "report", "learn")
 CONFIG = Path("config/healing_config.yaml")
 # DESIGN's table of a drill's JSON.
 CONTRACT = {
