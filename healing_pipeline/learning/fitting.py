@@ -6,6 +6,7 @@ clock, and every sum in the order of sorted names, so equal tables give byte-equ
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -95,11 +96,45 @@ def fit_knowledge(
     """
     import pandas as pd
 
+    from healing_pipeline.learning.knowledge import empty
+    from healing_pipeline.learning.observations import OBSERVATION_COLUMNS, PARAMETER_COLUMNS
+
     limit, hour, day = pd.Timestamp(as_of), pd.Timedelta(hours=1), pd.Timedelta(days=1)
     inner = inner[inner["hour"] + hour <= limit] if len(inner) else inner
     outer = outer[outer["day"] + day <= limit] if len(outer) else outer
     pairs = pairs[pairs["hour"] + hour <= limit] if len(pairs) else pairs
-    return _fitted(inner, outer, pairs, as_of)
+    policy = _fitted(inner, outer, pairs, as_of)
+    return _described(
+        policy,
+        inner,
+        empty(PARAMETER_COLUMNS) if parameters is None else parameters,
+        empty(OBSERVATION_COLUMNS) if observations is None else observations,
+    )
+
+
+def _described(
+    policy: Policy, inner: pd.DataFrame, parameters: pd.DataFrame, observations: pd.DataFrame
+) -> Policy:
+    """The policy with what was learned of sources as a whole, and with tables for people."""
+    from healing_pipeline.learning.co_failure import co_failing_groups, co_failures
+    from healing_pipeline.learning.patterns import (
+        global_patterns,
+        source_patterns,
+        throttling_windows,
+    )
+    from healing_pipeline.learning.source_parameters import source_parameters
+
+    own = source_parameters(parameters, observations)
+    policy = replace(policy, parameters=MappingProxyType(own))
+    tables = {
+        "source_patterns": source_patterns(inner, observations, own),
+        "global_patterns": global_patterns(policy),
+        "throttling_windows": throttling_windows(observations),
+        "endpoints_failing_together": co_failures(observations, "endpoint"),
+        "sources_failing_together": co_failures(observations, "source"),
+        "groups_failing_together": co_failing_groups(observations),
+    }
+    return replace(policy, tables=MappingProxyType(tables))
 
 
 def _fitted(

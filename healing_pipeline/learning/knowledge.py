@@ -6,7 +6,7 @@ order and in parallel, gives the same bytes. pandas is imported where a frame is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ def inner_of(attempts: pd.DataFrame) -> pd.DataFrame:
     import numpy as np
 
     if not len(attempts):
-        return empty(INNER_COLUMNS)
+        return cast("pd.DataFrame", empty(INNER_COLUMNS))
     frame = ordered(attempts)
     healed = frame["healed"].to_numpy(bool)
     late = frame["late"].to_numpy(bool)
@@ -129,14 +129,13 @@ def inner_of(attempts: pd.DataFrame) -> pd.DataFrame:
     rows["outcomes"] = [
         text[max(begin, end - OUTCOMES_KEPT) : end] for begin, end in zip(begins, ends, strict=True)
     ]
-    found: pd.DataFrame = rows.reset_index()[list(INNER_COLUMNS)]
-    return found
+    return rows.reset_index()[list(INNER_COLUMNS)]
 
 
 def pairs_of(attempts: pd.DataFrame) -> pd.DataFrame:
     """Fold attempts, as `ordered` takes them, into `PAIR_COLUMNS`, sorted by their key."""
     if not len(attempts):
-        return empty(PAIR_COLUMNS)
+        return cast("pd.DataFrame", empty(PAIR_COLUMNS))
     frame = ordered(attempts)
     frame["healed"] = frame["healed"].astype(bool)
     first = frame.loc[~frame["healed"], ["event_id", "attempt_no", "strategy"]]
@@ -146,19 +145,17 @@ def pairs_of(attempts: pd.DataFrame) -> pd.DataFrame:
     both = both[both["before"] < both["attempt_no"]].rename(columns={"strategy": "then"})
     both = both.assign(tries=1, healed=both["healed"].astype("int64"))
     rows = both.groupby(list(PAIR_KEY), sort=True, observed=True)[["tries", "healed"]].sum()
-    found: pd.DataFrame = rows.reset_index()[list(PAIR_COLUMNS)]
-    return found
+    return rows.reset_index()[list(PAIR_COLUMNS)]
 
 
 def outer_of(inner: pd.DataFrame) -> pd.DataFrame:
     """Sum inner rows by day: `OUTER_COLUMNS`, sorted by their key."""
     if not len(inner):
-        return empty(OUTER_COLUMNS)
+        return cast("pd.DataFrame", empty(OUTER_COLUMNS))
     sums = list(OUTER_COLUMNS[len(OUTER_KEY) :])
     days = inner.assign(day=inner["hour"].dt.floor("D"))
     rows = days.groupby(list(OUTER_KEY), sort=True, observed=True)[sums].sum()
-    found: pd.DataFrame = rows.reset_index()[list(OUTER_COLUMNS)]
-    return found
+    return rows.reset_index()[list(OUTER_COLUMNS)]
 
 
 def empty(columns: tuple[str, ...]) -> Any:

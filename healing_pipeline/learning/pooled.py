@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 SOURCE_CAP = 15
 
-# Observations that a published rate is worth.
-PUBLISHED_STRENGTH = 2.0
+# Observations that a published rate is worth once others are seen.
+PUBLISHED_STRENGTH = 4.0
+
+# Published rates come from other circumstances: above `MODEST` they are believed by a quarter, or
+# everything that was never tried would be tried at a reader's cost.
+MODEST = 0.4
+BELIEVED = 0.25
 
 # Attempts after a failure that "no connection" is worth: pairs are rare, and chance is not.
 PAIR_STRENGTH = 20.0
@@ -41,7 +46,7 @@ def outer_rates(evidence: Evidence) -> Array:
     kept = np.minimum(1.0, SOURCE_CAP / np.maximum(tries, 1))
     published = np.array(
         [
-            [published_rate(each, strategy) for strategy in evidence.strategies]
+            [_modest(published_rate(each, strategy)) for strategy in evidence.strategies]
             for each in evidence.classes
         ]
     ).reshape(len(evidence.classes), len(evidence.strategies))
@@ -55,9 +60,13 @@ def anywhere_rates(evidence: Evidence) -> Array:
 
     tries, healed = evidence.totals["tries"], evidence.totals["healed"]
     kept = np.minimum(1.0, SOURCE_CAP / np.maximum(tries, 1))
-    published = np.array([published_rate("", each) for each in evidence.strategies])
+    published = np.array([_modest(published_rate("", each)) for each in evidence.strategies])
     tries, healed = (kept * tries).sum(axis=(0, 1)), (kept * healed).sum(axis=(0, 1))
     return (healed + PUBLISHED_STRENGTH * published) / (tries + PUBLISHED_STRENGTH)
+
+
+def _modest(published: float) -> float:
+    return min(published, MODEST + BELIEVED * (published - MODEST))
 
 
 def after_failure(pairs: pd.DataFrame, strategies: Sequence[str]) -> dict[str, dict[str, float]]:
