@@ -51,8 +51,10 @@ def fold_hours(
     span = {"from_at": from_at, "to_at": to_at, "sources": list(sources)}
     _SQL.take_turns(connection, **span)
     seq = _SQL.newest_seq(connection)
+    _SQL.take_memory(connection)
     _SQL.prepare_lessons(connection)
-    _SQL.gather_lessons(connection, **span)
+    outages = _SQL.outage_minutes(connection, from_at=from_at, to_at=to_at)
+    _SQL.gather_lessons(connection, **span, outages=outages)
     _SQL.measure_lessons(connection)
     _SQL.clear_inner_knowledge(connection, **span)
     _SQL.fold_inner_knowledge(connection, from_at=from_at, kept=OUTCOMES_KEPT)
@@ -61,7 +63,7 @@ def fold_hours(
     _SQL.clear_inner_parameter(connection, **span)
     _SQL.fold_inner_parameter(connection, from_at=from_at)
     _SQL.clear_inner_observation(connection, **span)
-    _SQL.fold_inner_observation(connection, **span, edges=list(OK_SECONDS_EDGES))
+    _SQL.fold_inner_observation(connection, **span, outages=outages, edges=list(OK_SECONDS_EDGES))
     _SQL.note_folds(connection, **span, seq=seq)
 
 

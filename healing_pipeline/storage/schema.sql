@@ -344,7 +344,7 @@ CREATE TABLE healing.inner_knowledge (
         AND late_healed BETWEEN 0 AND late_tries AND ms >= 0
         AND length(outcomes) = least(tries, 256))
 );
-CREATE INDEX inner_knowledge_by_time ON healing.inner_knowledge (hour);
+CREATE INDEX inner_knowledge_by_time ON healing.inner_knowledge USING brin (hour);
 
 -- What was tried in the same request after another strategy had failed, and how often it healed.
 CREATE TABLE healing.inner_pair (
@@ -359,7 +359,7 @@ CREATE TABLE healing.inner_pair (
     CONSTRAINT inner_pair_begins_on_the_hour CHECK (extract(epoch FROM hour)::bigint % 3600 = 0),
     CONSTRAINT inner_pair_adds_up CHECK (tries > 0 AND healed BETWEEN 0 AND tries)
 );
-CREATE INDEX inner_pair_by_time ON healing.inner_pair (hour);
+CREATE INDEX inner_pair_by_time ON healing.inner_pair USING brin (hour);
 
 -- The same counts by how long an attempt had waited before its last call.
 CREATE TABLE healing.inner_parameter (
@@ -376,7 +376,7 @@ CREATE TABLE healing.inner_parameter (
     CONSTRAINT inner_parameter_begins_on_the_hour CHECK (extract(epoch FROM hour)::bigint % 3600 = 0),
     CONSTRAINT inner_parameter_adds_up CHECK (tries > 0 AND healed BETWEEN 0 AND tries AND ms >= 0)
 );
-CREATE INDEX inner_parameter_by_time ON healing.inner_parameter (hour);
+CREATE INDEX inner_parameter_by_time ON healing.inner_parameter USING brin (hour);
 
 -- What plain calls and probes saw, good ones included: throttling hours, time limits, co-failures.
 CREATE TABLE healing.inner_observation (
@@ -394,7 +394,7 @@ CREATE TABLE healing.inner_observation (
         AND (failure_class = 'ok') = (fail_windows = 0)
         AND (failure_class = 'ok') = (cardinality(ok_seconds) > 0))
 );
-CREATE INDEX inner_observation_by_time ON healing.inner_observation (hour);
+CREATE INDEX inner_observation_by_time ON healing.inner_observation USING brin (hour);
 
 -- The sum of a day's inner rows; never forgets.
 CREATE TABLE healing.outer_knowledge (
@@ -508,8 +508,9 @@ $$;
 
 -- The attempts that teach: uses of a strategy against a failure, for a reader or for healing. Left
 -- out is what says nothing of the strategy: what our own limits refused to send (no call, no stored
--- data, not healed), maintenance, our own outages.
-CREATE FUNCTION healing.lessons(from_at timestamptz, to_at timestamptz, of_sources text[])
+-- data, not healed), maintenance, our own outages (their minutes as `own_outage_minutes` gives them).
+CREATE FUNCTION healing.lessons(
+    from_at timestamptz, to_at timestamptz, of_sources text[], outage_minutes timestamptz[])
 RETURNS TABLE (
     hour timestamptz, source text, failure_class text, strategy text, at timestamptz,
     request_id uuid, attempt_no int, healed boolean, exact boolean, late boolean, ms bigint,
@@ -527,16 +528,18 @@ LANGUAGE sql STABLE AS $$
        AND attempt.origin IN ('reader', 'heal')
        AND (attempt.upstream_calls > 0 OR attempt.healed
             OR attempt.strategy IN ('use_cached_data', 'long_ttl_cache'))
-       AND NOT EXISTS (
-               SELECT FROM healing.maintenance
-                WHERE maintenance.begins_at <= attempt.at AND attempt.at < maintenance.ends_at
-                  AND (maintenance.source IS NULL OR maintenance.source = attempt.source))
-       AND date_bin('1 minute', attempt.at, 'epoch') NOT IN (
-               SELECT minute FROM healing.own_outage_minutes(from_at, to_at))
+       AND NOT (EXISTS (SELECT FROM healing.maintenance -- asked once
+                         WHERE maintenance.begins_at < to_at AND maintenance.ends_at > from_at)
+                AND EXISTS (
+                    SELECT FROM healing.maintenance
+                     WHERE maintenance.begins_at <= attempt.at AND attempt.at < maintenance.ends_at
+                       AND (maintenance.source IS NULL OR maintenance.source = attempt.source)))
+       AND date_bin('1 minute', attempt.at, 'epoch') <> ALL (outage_minutes)
 $$;
 
 -- What was seen of endpoints: plain calls that were sent, and probes. The same is left out.
-CREATE FUNCTION healing.sightings(from_at timestamptz, to_at timestamptz, of_sources text[])
+CREATE FUNCTION healing.sightings(
+    from_at timestamptz, to_at timestamptz, of_sources text[], outage_minutes timestamptz[])
 RETURNS TABLE (
     at timestamptz, source text, endpoint text, failure_class text, seconds float8)
 LANGUAGE sql STABLE AS $$
@@ -553,10 +556,11 @@ LANGUAGE sql STABLE AS $$
               FROM healing.probe_result
              WHERE probe_result.at >= from_at AND probe_result.at < to_at
                AND probe_result.source = ANY (of_sources)) AS seen
-     WHERE NOT EXISTS (
-               SELECT FROM healing.maintenance
-                WHERE maintenance.begins_at <= seen.at AND seen.at < maintenance.ends_at
-                  AND (maintenance.source IS NULL OR maintenance.source = seen.source))
-       AND date_bin('1 minute', seen.at, 'epoch') NOT IN (
-               SELECT minute FROM healing.own_outage_minutes(from_at, to_at))
+     WHERE NOT (EXISTS (SELECT FROM healing.maintenance -- asked once
+                         WHERE maintenance.begins_at < to_at AND maintenance.ends_at > from_at)
+                AND EXISTS (
+                    SELECT FROM healing.maintenance
+                     WHERE maintenance.begins_at <= seen.at AND seen.at < maintenance.ends_at
+                       AND (maintenance.source IS NULL OR maintenance.source = seen.source)))
+       AND date_bin('1 minute', seen.at, 'epoch') <> ALL (outage_minutes)
 $$;

@@ -16,19 +16,29 @@ SELECT pg_advisory_xact_lock(
 -- How much has arrived. Asked before a fold, so that what arrives meanwhile is seen as late.
 SELECT COALESCE(max(seq), 0) FROM attempt;
 
--- name: prepare_lessons()#
-CREATE TEMP TABLE IF NOT EXISTS lesson (
-    hour timestamptz, source text, failure_class text, strategy text, at timestamptz,
-    request_id uuid, attempt_no int, healed boolean, exact boolean, late boolean, ms bigint,
-    waited_s float8) ON COMMIT DELETE ROWS;
+-- name: take_memory()#
+-- A month is sorted in memory rather than on disk; no more of it however much there is.
+SET LOCAL work_mem = '64MB';
 
--- name: gather_lessons(from_at, to_at, sources)!
+-- name: prepare_lessons()#
+-- Words are compared as bytes: by a language's rules grouping takes twice as long.
+CREATE TEMP TABLE IF NOT EXISTS lesson (
+    hour timestamptz, source text COLLATE "C", failure_class text COLLATE "C",
+    strategy text COLLATE "C", at timestamptz, request_id uuid, attempt_no int, healed boolean,
+    exact boolean, late boolean, ms bigint, waited_s float8) ON COMMIT DELETE ROWS;
+
+-- name: outage_minutes(from_at, to_at)$
+-- Of ourselves, with a minute before, as the lessons need them.
+SELECT COALESCE(array_agg(minute ORDER BY minute), '{}')
+  FROM own_outage_minutes(:from_at - interval '1 minute', :to_at);
+
+-- name: gather_lessons(from_at, to_at, sources, outages)!
 -- With a minute before, because a pair's first attempt may lie in the hour before; no request lasts
 -- longer.
 INSERT INTO lesson
 SELECT hour, source, failure_class, strategy, at, request_id, attempt_no, healed, exact, late, ms,
        waited_s
-  FROM lessons(:from_at - interval '1 minute', :to_at, :sources);
+  FROM lessons(:from_at - interval '1 minute', :to_at, :sources, :outages);
 
 -- name: measure_lessons()#
 -- Without statistics the planner takes the table for nearly empty, and pairs it row by row.
@@ -89,7 +99,7 @@ SELECT hour, source, failure_class, strategy,
 DELETE FROM inner_observation
  WHERE hour >= :from_at AND hour < :to_at AND source = ANY (:sources);
 
--- name: fold_inner_observation(from_at, to_at, sources, edges)!
+-- name: fold_inner_observation(from_at, to_at, sources, outages, edges)!
 -- `edges` ascend: bucket 0 is below the first, the last one from the last edge on.
 INSERT INTO inner_observation (hour, source, endpoint, failure_class, observations, fail_windows,
                                ok_seconds)
@@ -103,12 +113,12 @@ SELECT hour, source, endpoint, failure_class, sum(seen), bit_or(windows),
            ELSE '{}' END
   FROM (SELECT hour, source, endpoint, failure_class, bucket, count(*)::int AS seen,
                bit_or(CASE failure_class WHEN 'ok' THEN 0 ELSE 1 << five_minutes END) AS windows
-          FROM (SELECT date_bin('1 hour', at, 'epoch') AS hour, source, endpoint,
-                       failure_class::text AS failure_class,
+          FROM (SELECT date_bin('1 hour', at, 'epoch') AS hour, source COLLATE "C" AS source,
+                       endpoint COLLATE "C" AS endpoint, failure_class COLLATE "C" AS failure_class,
                        CASE failure_class
                            WHEN 'ok' THEN width_bucket(seconds, :edges::float8[]) END AS bucket,
                        extract(minute FROM at)::int / 5 AS five_minutes
-                  FROM sightings(:from_at, :to_at, :sources)) AS sighting
+                  FROM sightings(:from_at, :to_at, :sources, :outages)) AS sighting
          GROUP BY hour, source, endpoint, failure_class, bucket) AS sighted
  GROUP BY source, hour, endpoint, failure_class;
 
@@ -199,7 +209,9 @@ SELECT * FROM inner_observation
 -- The attempts themselves, as learning takes them.
 SELECT at, request_id::text AS event_id, attempt_no, source, failure_class, strategy, healed,
        seconds, late, exact
-  FROM lessons(:from_at, :to_at, :sources)
+  FROM lessons(:from_at, :to_at, :sources,
+               ARRAY(SELECT minute
+                       FROM own_outage_minutes(date_bin('1 minute', :from_at, 'epoch'), :to_at)))
  ORDER BY at, request_id, attempt_no;
 
 -- name: late_hours(cursor, closed_before, sources)
