@@ -191,8 +191,10 @@ def backfill(database: Database, folder: Path) -> dict[str, object]:
         },
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        sys.exit(f"healing learn failed: {done.stderr}")
     document: dict[str, object] = json.loads(done.stdout)
     return document
 
