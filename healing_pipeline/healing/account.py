@@ -70,6 +70,10 @@ class Use:
         Upstream calls it made.
     late : bool
         Whether the deadline was over when it ended.
+    met : Verdict or None
+        What it was used against; None for a plain first call.
+    waited_s : float
+        Seconds it let pass before its last call.
     """
 
     id: UUID
@@ -81,6 +85,8 @@ class Use:
     seen: Observation | None
     calls: int
     late: bool
+    met: Verdict | None = None
+    waited_s: float = 0.0
 
 
 def attempt_fact(question: Question, use: Use) -> Attempt:
@@ -108,8 +114,10 @@ def attempt_fact(question: Question, use: Use) -> Attempt:
         seconds=use.seconds,
         status=None if seen is None else seen.response.status,
         upstream_calls=use.calls,
+        params={"waited_s": round(use.waited_s, 4)} if use.waited_s else {},
         late=use.late,
         incident_id=question.incident_id,
+        met=None if use.met is None else use.met.failure_class,
     )
 
 

@@ -89,14 +89,16 @@ class Attempting:
             self.remember(self._exact(seen))
         return seen
 
-    async def plain(self, *, name: str = PLAIN, last: bool = False) -> Healed | NotHealed:
-        """Ask as the reader asked, by `way`; `name` is what it goes on record as."""
+    async def plain(
+        self, *, name: str = PLAIN, last: bool = False, met: Verdict | None = None
+    ) -> Healed | NotHealed:
+        """Ask as the reader asked, by `way`; `name` and `met` are what it goes on record as."""
 
         async def ask() -> Healed | NotHealed:
             seen = await self._seen(last=last)
             return NotHealed(seen.verdict) if seen.reading is None else self._exact(seen)
 
-        return await self._on_record(name, ask)
+        return await self._on_record(name, ask, met)
 
     async def use(self, strategy: Strategy, failure: Verdict) -> Healed | None:
         """Use one strategy, if it fits by now; None when it did not give an accepted answer."""
@@ -119,7 +121,7 @@ class Attempting:
                 return NotHealed(Verdict(failure.failure_class, evidence))
             return result
 
-        result = await self._on_record(strategy.name, heal)
+        result = await self._on_record(strategy.name, heal, failure)
         if isinstance(result, Healed):
             return result
         self.tried.append(Tried(strategy.name, "did not heal", result.verdict.evidence))
@@ -197,10 +199,14 @@ class Attempting:
         return await self.asking.plain(request, self.attempt_timeout_s, last=last)
 
     async def _on_record(
-        self, strategy: str, attempt: Callable[[], Awaitable[Healed | NotHealed]]
+        self,
+        strategy: str,
+        attempt: Callable[[], Awaitable[Healed | NotHealed]],
+        met: Verdict | None,
     ) -> Healed | NotHealed:
         self.number += 1
         clock, asking = self.parts.clock, self.asking
+        waited_s = asking.waited_s
         began, began_at, calls = clock.monotonic(), clock.now(), asking.calls
         result = await attempt()
         spent = asking.calls - calls
@@ -214,6 +220,8 @@ class Attempting:
             seen=asking.latest if spent else None,
             calls=spent,
             late=asking.remaining_s <= 0,
+            met=met,
+            waited_s=asking.waited_s - waited_s,
         )
         self.parts.record(attempt_fact(self.question, use))
         return result

@@ -260,7 +260,7 @@ class HealingEngine:
             # heal run has to know how the primary is, whatever a breaker thinks of it.
             name, known = self._name_of(question.source, way)
             is_last = not way.is_open or question.origin is not Origin.READER
-            first = await attempting.plain(name=name, last=is_last)
+            first = await attempting.plain(name=name, last=is_last, met=known)
             if isinstance(first, Healed):
                 return attempting.answered(first, name, known)
             failure, met = first.verdict, known or first.verdict

@@ -38,8 +38,12 @@ class Attempt:
         Of the data it gave; None when it gave none.
     seconds : float
     upstream_calls : int
+    params : Mapping
+        What learning may tune: ``waited_s``, the seconds it let pass before its last call.
     late : bool
         Whether it ended after the reader's deadline.
+    met : str or None
+        The failure class it was used against; None for the plain first call.
     """
 
     id: UUID
@@ -62,6 +66,43 @@ class Attempt:
     params: Mapping[str, object] = field(default_factory=dict)
     late: bool = False
     incident_id: int | None = None
+    met: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One choice among strategies, with everything that decided it.
+
+    Attributes
+    ----------
+    request_id : UUID
+    decision_no : int
+        1 for the first of the request; a plan is made anew after each attempt that failed.
+    at : datetime
+        Aware UTC.
+    failure_class : str
+        What is to be healed.
+    policy : str or None
+        The first twelve digits of the policy's fingerprint; None when nothing was learned yet.
+    budget_s : float
+        Seconds that were left.
+    considered : Mapping
+        ``candidates``, ``left_out``, ``belief`` and ``failed``, as `healing.weighing` writes them.
+    late : bool
+        Whether it was made after the reader had been answered.
+    """
+
+    request_id: UUID
+    decision_no: int
+    at: datetime
+    origin: str
+    source: str
+    endpoint: str
+    failure_class: str
+    policy: str | None
+    budget_s: float
+    considered: Mapping[str, object]
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +163,4 @@ class ProbeResult:
     confirms: UUID | None = None
 
 
-Fact = Attempt | AnswerFact | SnapshotFact | ProbeResult
+Fact = Attempt | Decision | AnswerFact | SnapshotFact | ProbeResult

@@ -43,9 +43,11 @@ class Asking:
         The last of them.
     met : Verdict or None
         What the request is being healed of.
+    waited_s : float
+        Seconds that strategies let pass, all together.
     """
 
-    __slots__ = ("_deadline_at", "_parts", "_question", "calls", "latest", "met")
+    __slots__ = ("_deadline_at", "_parts", "_question", "calls", "latest", "met", "waited_s")
 
     def __init__(self, question: Question, parts: Parts, deadline_at: float) -> None:
         self._question = question
@@ -54,6 +56,7 @@ class Asking:
         self.calls = 0
         self.latest: Observation | None = None
         self.met: Verdict | None = None
+        self.waited_s = 0.0
 
     @property
     def remaining_s(self) -> float:
@@ -106,7 +109,9 @@ class Asking:
 
     async def wait(self, seconds: float) -> None:
         """Wait, but not past the deadline."""
-        await self._parts.clock.sleep(min(seconds, self.remaining_s))
+        seconds = min(seconds, self.remaining_s)
+        self.waited_s += seconds
+        await self._parts.clock.sleep(seconds)
 
     def now(self) -> datetime:
         """The wall time."""

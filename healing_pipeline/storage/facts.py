@@ -13,6 +13,7 @@ from uuid import UUID
 from healing_pipeline.healing.facts import (
     AnswerFact,
     Attempt,
+    Decision,
     Fact,
     Origin,
     ProbeResult,
@@ -25,6 +26,7 @@ __all__ = [
     "TABLES",
     "AnswerFact",
     "Attempt",
+    "Decision",
     "Fact",
     "Json",
     "Origin",
@@ -41,6 +43,7 @@ Json: TypeAlias = Any
 
 TABLES: dict[type[Fact], str] = {
     Attempt: "attempt",
+    Decision: "decision",
     AnswerFact: "answer",
     ProbeResult: "probe_result",
     SnapshotFact: "snapshot",
@@ -52,7 +55,11 @@ COLUMNS: dict[type[Fact], tuple[str, ...]] = {
     Attempt: (
         *("id", "request_id", "attempt_no", "at", "origin", "source", "endpoint", "strategy"),
         *("params", "host", "key_name", "failure_class", "evidence", "healed", "fidelity"),
-        *("seconds", "status", "upstream_calls", "late", "incident_id"),
+        *("seconds", "status", "upstream_calls", "late", "incident_id", "met"),
+    ),
+    Decision: (
+        *("request_id", "decision_no", "at", "origin", "source", "endpoint", "failure_class"),
+        *("policy", "budget_s", "considered", "late"),
     ),
     AnswerFact: (
         *("request_id", "at", "source", "endpoint", "fidelity", "strategy", "provider"),

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import psycopg
 
-from healing_pipeline.healing.facts import AnswerFact, Attempt, ProbeResult, SnapshotFact
+from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, ProbeResult, SnapshotFact
 from healing_pipeline.probing.reading import Point, Reading
 from healing_pipeline.storage.database import connection_info
 from healing_pipeline.storage.incidents import OpenedIncident, begin_incident
@@ -81,6 +81,22 @@ def attempt(**changes: Any) -> Attempt:
         status=200,
         upstream_calls=1,
         params={"range": "1y"},
+    )
+    return replace(made, **changes)
+
+
+def decision(**changes: Any) -> Decision:
+    made = Decision(
+        request_id=uuid4(),
+        decision_no=1,
+        at=NOON,
+        origin="reader",
+        source="yahoo",
+        endpoint=AAPL,
+        failure_class="timeout",
+        policy=None,
+        budget_s=1.8,
+        considered={"candidates": [], "left_out": [], "failed": []},
     )
     return replace(made, **changes)
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from storage_samples import NOON, answer, attempt, begin, probe, snapshot
+from storage_samples import NOON, answer, attempt, begin, decision, probe, snapshot
 
 from healing_pipeline.probing.reading import Point, Reading
 from healing_pipeline.storage.database import connection_info
@@ -46,10 +46,20 @@ attempts = st.builds(
     params=st.dictionaries(storable_texts, storable_texts | st.integers(0, 9) | st.booleans()),
     fidelity=st.none() | st.just("stale"),
     incident_id=st.none() | st.integers(1, 2**60),
+    met=st.none() | st.just("timeout"),
+)
+decisions = st.builds(
+    decision,
+    request_id=st.uuids(),
+    at=times,
+    budget_s=numbers.map(abs),
+    policy=st.none() | st.just("0123456789ab"),
+    considered=st.dictionaries(storable_texts, st.lists(storable_texts | numbers)),
+    late=st.booleans(),
 )
 answers = st.builds(answer, at=times, as_of=st.none() | times, failed=st.booleans())
 probes = st.builds(probe, at=times, evidence=storable_texts, confirms=st.none() | st.uuids())
-facts = attempts | answers | probes | snapshots
+facts = attempts | decisions | answers | probes | snapshots
 
 
 @given(fact=facts)
@@ -101,6 +111,28 @@ def test_whatever_an_upstream_said_can_be_stored(database_url, batch):
             assert evidence == storable(fact.evidence)
 
 
+def test_a_line_of_before_attempts_said_what_they_met_is_still_read():
+    fact = attempt(met="timeout")
+    line = json.loads(line_of(fact))
+    del line["met"]
+    assert fact_of(json.dumps(line)) == replace(fact, met=None)
+
+
+def test_an_attempt_keeps_what_it_met_and_a_decision_all_that_decided_it(database, database_url):
+    made = decision(considered={"candidates": [{"strategy": "use_cached_data", "p": 0.9}]})
+    store = FactStore(database_url)
+    try:
+        store.store([attempt(met="timeout"), attempt(), made])
+        store.store([made])
+    finally:
+        store.close()
+    with database.connection() as connection:
+        met = connection.execute("SELECT met::text FROM attempt ORDER BY met").fetchall()
+        rows = connection.execute("SELECT considered, late FROM decision").fetchall()
+    assert met == [("timeout",), (None,)]
+    assert rows == [(made.considered, False)]
+
+
 @settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -116,7 +148,7 @@ def test_a_snapshot_comes_back_from_postgresql_as_it_was(database_url, fact):
         store.close()
 
 
-@pytest.mark.parametrize("table", ["attempt", "answer", "probe_result", "incident_event"])
+@pytest.mark.parametrize("table", ["attempt", "decision", "answer", "probe_result", "incident_event"])
 @pytest.mark.parametrize(
     "change",
     ["UPDATE {} SET at = now()", "DELETE FROM {}", "TRUNCATE {}"],

@@ -6,8 +6,12 @@
 CREATE TEMP TABLE staging_attempt ON COMMIT DELETE ROWS AS
     SELECT id, request_id, attempt_no, at, origin, source, endpoint, strategy, params, host,
            key_name, failure_class::text, evidence, healed, fidelity::text, seconds, status,
-           upstream_calls, late, incident_id
+           upstream_calls, late, incident_id, met::text
       FROM attempt WITH NO DATA;
+CREATE TEMP TABLE staging_decision ON COMMIT DELETE ROWS AS
+    SELECT request_id, decision_no, at, origin, source, endpoint, failure_class::text, policy,
+           budget_s, considered, late
+      FROM decision WITH NO DATA;
 CREATE TEMP TABLE staging_answer ON COMMIT DELETE ROWS AS
     SELECT request_id, at, source, endpoint, fidelity::text, strategy, provider, attempts, seconds,
            failure_class::text, failed, as_of
@@ -23,7 +27,11 @@ CREATE TEMP TABLE staging_snapshot ON COMMIT DELETE ROWS AS
 -- name: copy_attempt()!
 COPY staging_attempt (id, request_id, attempt_no, at, origin, source, endpoint, strategy, params,
                       host, key_name, failure_class, evidence, healed, fidelity, seconds, status,
-                      upstream_calls, late, incident_id) FROM STDIN;
+                      upstream_calls, late, incident_id, met) FROM STDIN;
+
+-- name: copy_decision()!
+COPY staging_decision (request_id, decision_no, at, origin, source, endpoint, failure_class, policy,
+                       budget_s, considered, late) FROM STDIN;
 
 -- name: copy_answer()!
 COPY staging_answer (request_id, at, source, endpoint, fidelity, strategy, provider, attempts,
@@ -45,9 +53,15 @@ SELECT pg_advisory_xact_lock(hashtextextended('healing facts', 0));
 -- name: take_over_attempt()!
 INSERT INTO attempt (id, request_id, attempt_no, at, origin, source, endpoint, strategy, params,
                      host, key_name, failure_class, evidence, healed, fidelity, seconds, status,
-                     upstream_calls, late, incident_id)
+                     upstream_calls, late, incident_id, met)
 SELECT * FROM staging_attempt ORDER BY at
 ON CONFLICT (id) DO NOTHING;
+
+-- name: take_over_decision()!
+INSERT INTO decision (request_id, decision_no, at, origin, source, endpoint, failure_class, policy,
+                      budget_s, considered, late)
+SELECT * FROM staging_decision ORDER BY at
+ON CONFLICT (request_id, decision_no) DO NOTHING;
 
 -- name: take_over_answer()!
 INSERT INTO answer (request_id, at, source, endpoint, fidelity, strategy, provider, attempts,
