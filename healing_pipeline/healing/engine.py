@@ -19,9 +19,9 @@ from healing_pipeline.healing.facts import Fact, Origin
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.guard.guard import Guard
 from healing_pipeline.healing.guard.single_flight import Flights
-from healing_pipeline.healing.memory import Route, RouteTable, SnapshotMemory
+from healing_pipeline.healing.memory import PolicyInForce, Route, RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock, Parts, Send, keyless_hosts
-from healing_pipeline.healing.plan import Plan, make_plan
+from healing_pipeline.healing.plan import Plan
 from healing_pipeline.healing.questions import question_of
 from healing_pipeline.healing.strategies import STRATEGIES
 from healing_pipeline.healing.strategy import (
@@ -31,6 +31,7 @@ from healing_pipeline.healing.strategy import (
     Strategy,
     Way,
 )
+from healing_pipeline.healing.tuning import time_limit_s
 from healing_pipeline.healing.upstream import Asking
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
@@ -84,8 +85,10 @@ class HealingEngine:
         Takes facts; must return at once.
     snapshots, routes
         The memory between requests.
+    policy : PolicyInForce, optional
+        What was learned, which orders the strategies of a plan; nothing by default.
     strategies : sequence of Strategy
-        Those there are; a plan orders them.
+        Those there are.
     attempt_timeout_s : float
         Time limit of a plain call, so that a deadline leaves room to heal.
 
@@ -107,6 +110,7 @@ class HealingEngine:
         record: Callable[[Fact], None],
         snapshots: SnapshotMemory,
         routes: RouteTable,
+        policy: PolicyInForce | None = None,
         strategies: Sequence[Strategy] = STRATEGIES,
         attempt_timeout_s: float = 1.0,
     ) -> None:
@@ -122,6 +126,7 @@ class HealingEngine:
             snapshots=snapshots,
             routes=routes,
             guard=self.guard,
+            policy=PolicyInForce() if policy is None else policy,
         )
         self._catalog = catalog
         self._clock = clock
@@ -230,7 +235,7 @@ class HealingEngine:
         """What would be tried for an endpoint that fails like this, and why; sends nothing."""
         question = question_of(self._parts, endpoint_id, origin=Origin.HEAL)
         attempting = self._attempting(question, question.endpoint.deadline_s)
-        return make_plan(attempting.situation(failure), self._strategies)
+        return attempting.plan(self._strategies, failure)[0]
 
     def provider_of(self, endpoint_id: str) -> Provider:
         """Whoever speaks for an endpoint of the catalog."""
@@ -280,18 +285,22 @@ class HealingEngine:
     async def _by_plan(
         self, attempting: Attempting, failure: Verdict, met: Verdict
     ) -> Answer | Plan:
-        """Work through the plan for `failure`; the plan itself when nothing in it helped.
+        """Plan for `failure`, use the first step, and plan anew until one helps or none is left.
 
-        `met` is what goes on record: where a detour failed too, what made it necessary.
+        `met` is what goes on record: where a detour failed too, what made it necessary. Returns the
+        last plan, which has no steps, when nothing helped.
         """
         tried = {each.strategy for each in attempting.tried}
-        strategies = [each for each in self._strategies if each.name not in tried]
-        plan = make_plan(attempting.situation(failure), strategies)
-        for step in plan.steps:
-            healed = await attempting.use(step.strategy, failure)
+        left = [each for each in self._strategies if each.name not in tried]
+        while True:
+            plan, situation = attempting.decide(left, failure)
+            if not plan.steps:
+                return plan
+            strategy = plan.steps[0].strategy
+            left = [each for each in left if each.name != strategy.name]
+            healed = await attempting.use(strategy, failure, situation)
             if healed is not None:
-                return attempting.answered(healed, step.strategy.name, met)
-        return plan
+                return attempting.answered(healed, strategy.name, met)
 
     async def _by_route(self, route: Route, attempting: Attempting) -> Answer | None:
         """Begin with what helped the reader before; None when it does not help any more."""
@@ -375,8 +384,15 @@ class HealingEngine:
             asking=Asking(question, self._parts, question.began + deadline_s - HAND_OVER_S),
             way=way,
             # A reader in a hurry keeps half of the time for healing.
-            attempt_timeout_s=min(self._attempt_timeout_s, deadline_s / 2),
+            attempt_timeout_s=min(self._limit_s(question), deadline_s / 2),
         )
+
+    def _limit_s(self, question: Question) -> float:
+        """The time limit of a plain call; a heal run has to know how the primary is with all."""
+        if question.origin is not Origin.READER:
+            return self._attempt_timeout_s
+        learned = self._parts.policy.policy.parameters.get(question.source.name)
+        return time_limit_s(self._attempt_timeout_s, learned)
 
 
 def _is_primary(source: Source, way: Way) -> bool:

@@ -11,7 +11,7 @@ from healing_pipeline.catalog.values import Catalog, Endpoint, Source
 from healing_pipeline.healing.batches import Batches
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.guard.guard import Guard
-from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
+from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.strategy import Alternate, Way
 from healing_pipeline.healing.validation import Scrutiny
 from healing_pipeline.probing.response import Response
@@ -52,6 +52,8 @@ class Parts:
         Takes facts; must return at once.
     random : callable
         A number in [0, 1).
+    policy : PolicyInForce
+        What plans go by.
     sessions : dict
         Session tokens by (source, host name).
     """
@@ -66,6 +68,7 @@ class Parts:
     snapshots: SnapshotMemory
     routes: RouteTable
     guard: Guard
+    policy: PolicyInForce = field(default_factory=PolicyInForce)
     scrutiny: Scrutiny = field(default_factory=Scrutiny)
     batches: Batches = field(default_factory=Batches)
     sessions: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
