@@ -18,7 +18,7 @@ from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact, SnapshotFact
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
+from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.installation import (
     allowed_hosts,
@@ -27,6 +27,7 @@ from healing_pipeline.installation import (
     state_dir,
     system_clock,
 )
+from healing_pipeline.storage.local_policy import LocalPolicy
 from healing_pipeline.storage.local_snapshots import LocalSnapshots
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.shared_memory import WORTH_TAKING, News, SharedMemory
@@ -53,12 +54,15 @@ class Engine:
     engine: HealingEngine
     snapshots: SnapshotMemory
     routes: RouteTable
+    policy: PolicyInForce
     sender: HttpSender
 
     def take(self, news: News) -> None:
         """Take over what the database knows. To be called where the engine runs."""
         if news.routes is not None:
             self.routes.replace_all(news.routes)
+        if news.policy is not None:
+            self.policy.put(news.policy)
         for each in news.snapshots:
             self.remember(each)
         for calls in news.key_calls:
@@ -91,7 +95,7 @@ class Engine:
 
 def new_engine(catalog: Catalog, record: Callable[[Fact], None]) -> Engine:
     """An engine for `catalog` that asks the catalog's hosts and knows nothing yet."""
-    snapshots, routes = SnapshotMemory(), RouteTable()
+    snapshots, routes, policy = SnapshotMemory(), RouteTable(), PolicyInForce()
     sender = HttpSender(new_client(), allowed_hosts(catalog))
     engine = build_engine(
         catalog,
@@ -100,8 +104,9 @@ def new_engine(catalog: Catalog, record: Callable[[Fact], None]) -> Engine:
         clock=system_clock(),
         snapshots=snapshots,
         routes=routes,
+        policy=policy,
     )
-    return Engine(catalog, engine, snapshots, routes, sender)
+    return Engine(catalog, engine, snapshots, routes, policy, sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ async def open_data_path(
         If the configuration cannot be used. That PostgreSQL is away is no error.
     """
     catalog, folder = load_catalog(config, environ), state_dir(environ)
-    local = LocalSnapshots(folder / "snapshots.jsonl")
+    local, kept = LocalSnapshots(folder / "snapshots.jsonl"), LocalPolicy(folder / "policy.json")
     loop = asyncio.get_running_loop()
     clock = system_clock()
     async with AsyncExitStack() as stack:
@@ -145,6 +150,11 @@ async def open_data_path(
             local.note(fact)
             recorder.record(fact)
 
+        def take(news: News) -> None:
+            if news.policy is not None:
+                kept.write(news.policy)
+            _in(loop, parts.take, news)
+
         parts = new_engine(catalog, record)
         stack.push_async_callback(parts.sender.aclose)
         memory = SharedMemory(
@@ -152,7 +162,7 @@ async def open_data_path(
             folder,
             sources=catalog.sources.values(),
             now=clock.now,
-            take=lambda news: _in(loop, parts.take, news),
+            take=take,
             is_known=parts.knows,
         )
         recorder = Recorder(memory.url, folder / "spool")
@@ -163,6 +173,7 @@ async def open_data_path(
         for each in await asyncio.to_thread(local.read, clock.now() - WORTH_TAKING):
             if each.endpoint in catalog.endpoints:
                 parts.remember(each)
+        parts.policy.put(await asyncio.to_thread(kept.read))
         memory.start()
         await asyncio.to_thread(memory.wait, memory_within_s)
         keeping = asyncio.create_task(_keep(local))

@@ -21,7 +21,7 @@ from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact
-from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
+from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock, Send
 from healing_pipeline.healing.strategies.registry import all_strategies
 from healing_pipeline.providers.registry import provider_named, provider_names
@@ -118,6 +118,7 @@ def build_engine(
     clock: Clock,
     snapshots: SnapshotMemory,
     routes: RouteTable,
+    policy: PolicyInForce | None = None,
     seed: int | None = None,
 ) -> HealingEngine:
     """Put an engine together for `catalog`; `seed` fixes its jitter."""
@@ -134,5 +135,6 @@ def build_engine(
         record=record,
         snapshots=snapshots,
         routes=routes,
+        policy=policy,
         strategies=all_strategies(),
     )

@@ -1,4 +1,4 @@
-"""What processes know together: routes, snapshots and spent quotas, followed in the background.
+"""What processes know together, followed in the background: routes, snapshots, quotas, the policy.
 
 The data path never waits for PostgreSQL. A thread of its own looks for the database, takes over
 what the others left there, and goes on listening; while the database is away it looks again and
@@ -24,8 +24,10 @@ from healing_pipeline.catalog.values import Source
 from healing_pipeline.errors import StorageError
 from healing_pipeline.healing.facts import SnapshotFact
 from healing_pipeline.healing.memory import Route
+from healing_pipeline.learning.policy import EMPTY, Policy
 from healing_pipeline.storage.database import Database, listen, resolve_database
 from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.policies import active_policy
 from healing_pipeline.storage.routes import active_routes
 from healing_pipeline.storage.snapshots import load_snapshots
 from healing_pipeline.storage.statements import load_statements
@@ -41,6 +43,9 @@ SNAPSHOTS_EVERY_S = 20.0
 CLOCK_SKEW = timedelta(seconds=10)
 LISTEN_S = 0.25
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
+
+_ROUTE, _POLICY = "healing_route", "healing_policy"
+_CHANNELS = (_ROUTE, _POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,16 @@ class News:
     snapshots : tuple of SnapshotFact
     key_calls : tuple of KeyCalls
         Of sources with a daily or monthly quota.
+    policy : Policy or None
+        The one in force; the empty one where there is none, or none that can be read. None when
+        nothing was heard of a change.
     """
 
     at: datetime
     routes: tuple[Route, ...] | None = None
     snapshots: tuple[SnapshotFact, ...] = ()
     key_calls: tuple[KeyCalls, ...] = ()
+    policy: Policy | None = None
 
 
 def everything(connection: Connection[Any], sources: Iterable[Source], now: datetime) -> News:
@@ -83,7 +92,14 @@ def everything(connection: Connection[Any], sources: Iterable[Source], now: date
         tuple(active_routes(connection)),
         tuple(load_snapshots(connection, newer_than=now - WORTH_TAKING)),
         key_calls(connection, sources, now),
+        policy_in_force(connection),
     )
+
+
+def policy_in_force(connection: Connection[Any]) -> Policy:
+    """The policy that plans go by; the empty one before the first, or when it cannot be read."""
+    active = active_policy(connection)
+    return EMPTY if active is None else active[1]
 
 
 def key_calls(
@@ -200,7 +216,7 @@ class SharedMemory:
             database = stack.enter_context(Database(address.url, max_size=2, timeout_s=3.0))
             migrate(database)
             # First listen, then look: what changes in between is told.
-            listener = stack.enter_context(listen(address.url, ["healing_route"]))
+            listener = stack.enter_context(listen(address.url, _CHANNELS))
             self._seen_until = self._now()
             with database.connection() as connection:
                 self._take(everything(connection, self._sources, self._seen_until))
@@ -208,7 +224,7 @@ class SharedMemory:
             self._looked.set()
             look_at = monotonic() + SNAPSHOTS_EVERY_S
             while not self._stopped.is_set():
-                told = any(True for _ in listener.notices(LISTEN_S))
+                told = {each.channel for each in listener.notices(LISTEN_S)}
                 if not told and monotonic() < look_at:
                     continue
                 look_at = monotonic() + SNAPSHOTS_EVERY_S
@@ -216,7 +232,13 @@ class SharedMemory:
                     # A route to cached data is worth nothing without the data.
                     self._take_snapshots(connection)
                     if told:
-                        self._take(News(self._now(), tuple(active_routes(connection))))
+                        self._take(
+                            News(
+                                self._now(),
+                                tuple(active_routes(connection)) if _ROUTE in told else None,
+                                policy=policy_in_force(connection) if _POLICY in told else None,
+                            )
+                        )
 
     def _take_snapshots(self, connection: Connection[Any]) -> None:
         since, self._seen_until = self._seen_until - CLOCK_SKEW, self._now()
