@@ -70,7 +70,12 @@ class FrozenLooks:
                 for question in self._questions(end)
                 for look in self.by_question.get(question, ())
             )
-        answered = [arrived for each, arrived in self.evidence.calls(read) if each.healed]
+        # What was tried after the answer, to learn, is another strategy's.
+        answered = [
+            arrived
+            for each, arrived in self.evidence.calls(read)
+            if each.healed and each.strategy == end.strategy
+        ]
         return end.fidelity is Fidelity.EXACT and any(
             self.by_mark[str(served["request_id"])].is_early
             for arrived in answered[-1:]

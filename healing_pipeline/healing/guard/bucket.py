@@ -54,6 +54,10 @@ class Bucket:
             at = max(at, self._probes[0]) if self._probes else math.inf
         return at + self._period_s
 
+    def spent(self, now: float) -> float:
+        """The share of the calls that were made within the last period, 0 to 1."""
+        return sum(at + self._period_s > now for at in self._taken) / self.per_minute
+
     def refusal(self, now: float, *, is_probe: bool) -> str | None:
         """Why no token can be had now; None when one can."""
         if self._taken[0] + self._period_s > now:

@@ -28,6 +28,9 @@ from healing_pipeline.providers.provider import UpstreamRequest
 # A longer Retry-After is not believed: who asks for an hour is asked again after a minute.
 RETRY_AFTER_CAP_S = 60.0
 
+# What is left of a quota belongs to readers once so much of it is spent.
+TO_SPARE = 0.5
+
 # They say something about the host when many calls end so. `stale_data` is not among them: the
 # hosts of a provider serve the same store, and the age of a number is a matter of its endpoint.
 BY_SHARE = frozenset(
@@ -106,6 +109,19 @@ class Guard:
         """
         paths = self._source(source_name).in_order
         return min(path.opens_in(now, wall_now) for path in paths) or None
+
+    def has_to_spare(self, source_name: str, now: float, wall_now: datetime) -> bool:
+        """Whether a source bears calls that no reader waits for.
+
+        By every key less than half of the quota's minute, day and month is spent, and there is room
+        for a healing call.
+        """
+        source = self._source(source_name)
+        return source.budget.refusal() is None and all(
+            (path.bucket is None or path.bucket.spent(now) < TO_SPARE)
+            and (path.ledger is None or path.ledger.spent(wall_now) < TO_SPARE)
+            for path in source.in_order
+        )
 
     def met(self, source_name: str, way: Way, now: float, wall_now: datetime) -> Verdict:
         """What is known to be wrong with a way; ok for one that is open."""

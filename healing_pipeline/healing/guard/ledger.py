@@ -58,6 +58,18 @@ class Ledger:
             return self._refusal_of_probe()
         return None
 
+    def spent(self, wall_now: datetime) -> float:
+        """The share of day or month that is spent, whichever is more, 0 to 1; 1 when marked so."""
+        if self.marked(wall_now) is not None:
+            return 1.0
+        per_day, per_month = self._quota.per_day, self._quota.per_month
+        shares = [0.0]
+        if per_day is not None:
+            shares.append(self._day / per_day if per_day else 1.0)
+        if per_month is not None:
+            shares.append(self._month / per_month if per_month else 1.0)
+        return min(1.0, max(shares))
+
     def marked(self, wall_now: datetime) -> str | None:
         """What the provider said of the quota and still holds; None when nothing."""
         if wall_now >= self._day_ends:
