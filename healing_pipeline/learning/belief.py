@@ -8,7 +8,7 @@ comes with each attempt, so the belief is a fold over the attempts and can be ma
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
@@ -36,8 +36,20 @@ DEPENDENCIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
-# What fails so says nothing of what stands behind it: the question was wrong, not the answer.
-CALLERS_OWN = frozenset({"bad_request", "not_found", "plan_limit"})
+# What a failure may be a sign of. Other classes say nothing of what stands behind: the caller's own
+# mistakes, what is empty or old at one endpoint, and limits, of which the guard keeps the account.
+_ITS_HOST = frozenset({ORIGIN, MIRROR, OTHER_PROVIDER, CACHE})
+SHOWS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "timeout": _ITS_HOST,
+        "slow": _ITS_HOST,
+        "network_error": _ITS_HOST,
+        "server_error": _ITS_HOST,
+        "invalid_data": _ITS_HOST,
+        "bot_block": _ITS_HOST,
+        "auth_error": frozenset({AUTH}),
+    }
+)
 
 # How much of the time a dependency is down, before anything is seen.
 PRIOR_DOWN = 0.02
@@ -48,6 +60,9 @@ _RELAXES_PER_S = EXITS_PER_H / (1.0 - PRIOR_DOWN) / 3600.0
 
 # A plain call that everything is up for: other reasons to fail are rare.
 PLAIN_HEALS = 0.97
+
+# A weight this near to 1 is the rounding of one.
+_AS_USUAL = 1.0 - 1e-9
 
 # Nobody is ever sure that something is down: a strategy keeps a chance to prove the contrary.
 SUREST_DOWN = 0.95
@@ -92,17 +107,17 @@ class Belief:
             Aware, when it ended. One from before what is known counts as of now.
         healed : bool
         failure_class : str
-            What it ended with; the caller's own mistakes teach nothing.
+            What it ended with: see `SHOWS` for what it is a sign of.
         p : float
             The strategy's success rate when all it depends on is up, 0 to 1.
         """
         keys = self._keys(source, strategy)
-        if not keys or (not healed and failure_class in CALLERS_OWN):
-            return
         if healed:
             for key in keys:
                 self._down[key] = (0.0, self._not_before(key, at))
             return
+        shown = SHOWS.get(failure_class, frozenset())
+        keys = [key for key in keys if key[1] in shown]
         down = [self._now(key, at) for key in keys]
         fails = 1.0 - min(1.0, max(0.0, p)) * math.prod(1.0 - each for each in down)
         for key, each in zip(keys, down, strict=True):
@@ -111,6 +126,19 @@ class Belief:
     def up(self, source: str, strategy: str, now: datetime) -> float:
         """Probability that all a strategy depends on is up at a moment, in (0, 1]."""
         return math.prod(1.0 - self._now(key, now) for key in self._keys(source, strategy))
+
+    def weights(self, source: str, strategies: Iterable[str], now: datetime) -> dict[str, float]:
+        """By how much learned rates are to be lowered now, 0 to 1; only those that are.
+
+        Learned rates have the usual downtime in them, so this is the belief against the prior.
+        """
+        found = {}
+        for each in strategies:
+            usual = (1.0 - PRIOR_DOWN) ** len(DEPENDENCIES.get(each, ()))
+            weight = self.up(source, each, now) / usual
+            if weight < _AS_USUAL:
+                found[each] = weight
+        return found
 
     def down(self, source: str, now: datetime) -> dict[str, float]:
         """Probability that each dependency of a source is down, where something was seen of it."""

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from healing_pipeline.healing.strategies import STRATEGIES
 from healing_pipeline.learning.belief import (
-    CALLERS_OWN,
     DEPENDENCIES,
     PRIOR_DOWN,
+    SHOWS,
     SUREST_DOWN,
     Belief,
 )
+from healing_pipeline.probing.failure_class import FailureClass
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SOURCES = ("yahoo", "polygon", "fred")
@@ -118,8 +119,23 @@ def test_doubt_fades_to_the_prior_by_the_hour():
     )
 
 
-@pytest.mark.parametrize("failure_class", sorted(CALLERS_OWN))
-def test_the_callers_own_mistakes_teach_nothing(failure_class):
+def test_a_host_that_fails_says_nothing_of_the_key_nor_the_key_of_the_host():
+    belief = Belief()
+    for _ in range(9):
+        fail(belief, "yahoo", "plain", p=0.97)
+    assert set(belief.down("yahoo", NOON)) == {"origin"}
+    assert belief.weights("yahoo", NAMES, NOON).keys() >= {"exponential_backoff_retry", "etf_proxy"}
+    assert "alternate_host" not in belief.weights("yahoo", NAMES, NOON)
+    belief.saw("fred", "plain", NOON, healed=False, failure_class="auth_error")
+    assert set(belief.down("fred", NOON)) == {"auth"}
+
+
+def test_with_nothing_seen_learned_rates_stay_as_they_are():
+    assert Belief().weights("yahoo", NAMES, NOON) == {}
+
+
+@pytest.mark.parametrize("failure_class", sorted({*FailureClass} - set(SHOWS)))
+def test_the_callers_own_mistakes_limits_and_one_endpoints_data_teach_nothing(failure_class):
     belief = Belief()
     belief.saw("yahoo", "plain", NOON, healed=False, failure_class=failure_class)
     assert belief.down("yahoo", NOON) == {}
