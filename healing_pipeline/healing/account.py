@@ -9,8 +9,9 @@ from uuid import UUID
 
 from healing_pipeline.catalog.values import ApiKey, Endpoint, Host, Source
 from healing_pipeline.healing.answer import Answer, HealingFailed
-from healing_pipeline.healing.facts import AnswerFact, Attempt, Origin, SnapshotFact
+from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, Origin, SnapshotFact
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.plan import Plan
 from healing_pipeline.healing.strategy import Healed, NotHealed, Observation
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import RequestLine, Verdict
@@ -118,6 +119,32 @@ def attempt_fact(question: Question, use: Use) -> Attempt:
         late=use.late,
         incident_id=question.incident_id,
         met=None if use.met is None else use.met.failure_class,
+    )
+
+
+def decision_fact(
+    question: Question,
+    plan: Plan,
+    failure: Verdict,
+    *,
+    number: int,
+    at: datetime,
+    policy: str | None,
+    late: bool = False,
+) -> Decision:
+    """Put a choice on record; `policy` is how the fingerprint of the one that made it begins."""
+    return Decision(
+        request_id=question.request_id,
+        decision_no=number,
+        at=at,
+        origin=question.origin,
+        source=question.endpoint.source,
+        endpoint=question.endpoint.id,
+        failure_class=failure.failure_class,
+        policy=policy,
+        budget_s=plan.budget_s,
+        considered=plan.written(),
+        late=late,
     )
 
 

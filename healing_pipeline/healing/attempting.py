@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from healing_pipeline.healing.account import (
@@ -11,13 +11,14 @@ from healing_pipeline.healing.account import (
     Use,
     answer_fact,
     attempt_fact,
+    decision_fact,
     snapshot_fact,
 )
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed, Tried
 from healing_pipeline.healing.facts import Origin
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.parts import Parts
-from healing_pipeline.healing.plan import Plan
+from healing_pipeline.healing.plan import Plan, make_plan
 from healing_pipeline.healing.strategy import (
     Healed,
     NotHealed,
@@ -27,6 +28,7 @@ from healing_pipeline.healing.strategy import (
     Strategy,
     Way,
 )
+from healing_pipeline.healing.tuning import tuned
 from healing_pipeline.healing.upstream import Asking
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
@@ -50,6 +52,10 @@ class Attempting:
         Strategies that did not give the answer, with the reason.
     number : int
         Attempts begun so far.
+    failed_with : list of str
+        Strategies whose attempts did not heal.
+    decisions : int
+        Plans put on record so far.
     """
 
     question: Question
@@ -59,6 +65,8 @@ class Attempting:
     attempt_timeout_s: float
     tried: list[Tried] = field(default_factory=list)
     number: int = 0
+    failed_with: list[str] = field(default_factory=list)
+    decisions: int = 0
 
     def situation(self, failure: Verdict) -> Situation:
         """What is known now."""
@@ -82,6 +90,28 @@ class Attempting:
             alternates=parts.alternates_of(question.endpoint, self.way),
         )
 
+    def plan(self, strategies: Sequence[Strategy], failure: Verdict) -> tuple[Plan, Situation]:
+        """Choose among `strategies` now, off the record; and what was known for it."""
+        situation, policy = self.situation(failure), self.parts.policy.policy
+        fitting = tuned(strategies, policy.parameters.get(self.question.source.name))
+        return make_plan(situation, fitting, policy, failed=self.failed_with), situation
+
+    def decide(self, strategies: Sequence[Strategy], failure: Verdict) -> tuple[Plan, Situation]:
+        """Choose among `strategies` now, on the record."""
+        plan, situation = self.plan(strategies, failure)
+        if plan.steps or not self.decisions:
+            self.decisions += 1
+            decision = decision_fact(
+                self.question,
+                plan,
+                failure,
+                number=self.decisions,
+                at=situation.now,
+                policy=self.parts.policy.fingerprint,
+            )
+            self.parts.record(decision)
+        return plan, situation
+
     async def observe(self) -> Observation:
         """Ask the primary once, off the record; good data is remembered."""
         seen = await self._seen(last=True)
@@ -100,13 +130,19 @@ class Attempting:
 
         return await self._on_record(name, ask, met)
 
-    async def use(self, strategy: Strategy, failure: Verdict) -> Healed | None:
-        """Use one strategy, if it fits by now; None when it did not give an accepted answer."""
-        situation = self.situation(failure)
-        applicability = strategy.applies(situation)
-        if not applicability.ok:
-            self.tried.append(Tried(strategy.name, "left out", applicability.because))
-            return None
+    async def use(
+        self, strategy: Strategy, failure: Verdict, situation: Situation | None = None
+    ) -> Healed | None:
+        """Use one strategy; None when it did not give an accepted answer.
+
+        `situation` is the one it was just planned for; without one it has to fit first.
+        """
+        if situation is None:
+            situation = self.situation(failure)
+            applicability = strategy.applies(situation)
+            if not applicability.ok:
+                self.tried.append(Tried(strategy.name, "left out", applicability.because))
+                return None
         self.asking.met = failure
 
         async def heal() -> Healed | NotHealed:
@@ -223,6 +259,8 @@ class Attempting:
             met=met,
             waited_s=asking.waited_s - waited_s,
         )
+        if strategy != PLAIN and isinstance(result, NotHealed):
+            self.failed_with.append(strategy)
         self.parts.record(attempt_fact(self.question, use))
         return result
 

@@ -1,7 +1,7 @@
-"""What the data path remembers between requests: last good data, and the routes of incidents.
+"""What the data path knows between requests: last good data, routes of incidents, the policy.
 
-Both live in the process, so that readers are served when everything else is down; what changes them
-from outside (a heal run's route, a snapshot loaded at start) is put in by the edges.
+All live in the process, so that readers are served when everything else is down; what changes them
+from outside (a heal run's route, a snapshot loaded at start, a policy) is put in by the edges.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from urllib.parse import urlencode
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategy import Snapshot
+from healing_pipeline.learning.policy import EMPTY, Policy
 from healing_pipeline.probing.failure_class import FailureClass
+
+# Enough to tell all policies of an installation apart, short enough to stand beside each decision.
+FINGERPRINT_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,27 @@ class RouteTable:
     def replace_all(self, routes: Iterable[Route]) -> None:
         """Take over the table as it stands elsewhere."""
         self._routes = {route.endpoint: route for route in routes}
+
+
+class PolicyInForce:
+    """The policy that plans go by, replaced as a whole when another one is published.
+
+    Attributes
+    ----------
+    policy : Policy
+    fingerprint : str or None
+        How its fingerprint begins; None for the empty one.
+    """
+
+    __slots__ = ("fingerprint", "policy")
+
+    def __init__(self, policy: Policy = EMPTY) -> None:
+        self.put(policy)
+
+    def put(self, policy: Policy) -> None:
+        """Go by `policy` from the next plan on."""
+        self.fingerprint = None if policy == EMPTY else policy.fingerprint[:FINGERPRINT_LENGTH]
+        self.policy = policy
 
 
 class SnapshotMemory:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
-from healing_pipeline.healing.strategies.order import in_order
+from healing_pipeline.healing import weighing
 from healing_pipeline.healing.strategy import Applicability, Situation, Strategy
+from healing_pipeline.learning.policy import EMPTY, Considered, Policy
+
+_CERTAIN: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
+class Fitted:
     """One strategy, and whether it fits."""
 
     strategy: Strategy
@@ -23,27 +28,72 @@ class Plan:
 
     Attributes
     ----------
-    steps : tuple of Considered
+    steps : tuple of Fitted
         Applicable, in the order of trying.
-    left_out : tuple of Considered
+    left_out : tuple of Fitted
         With the reason.
+    weights : tuple of Considered
+        What decided the order: one for each step.
+    budget_s : float
+        Seconds that were left.
+    belief : Mapping[str, float]
+        Probability that what a step depends on is up, where it is below 1.
+    failed : tuple of str
+        What had been tried for the request before.
     """
 
-    steps: tuple[Considered, ...]
-    left_out: tuple[Considered, ...]
+    steps: tuple[Fitted, ...]
+    left_out: tuple[Fitted, ...]
+    weights: tuple[Considered, ...] = ()
+    budget_s: float = 0.0
+    belief: Mapping[str, float] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+
+    def written(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        return weighing.written(
+            self.weights,
+            {each.strategy.name: each.applicability.because for each in self.steps},
+            [(each.strategy.name, each.applicability.because) for each in self.left_out],
+            self.belief,
+            self.failed,
+        )
 
 
-def make_plan(situation: Situation, strategies: Sequence[Strategy]) -> Plan:
-    """Keep the strategies that fit, in the order that suits the failure.
+def make_plan(
+    situation: Situation,
+    strategies: Sequence[Strategy],
+    policy: Policy = EMPTY,
+    *,
+    belief: Mapping[str, float] = _CERTAIN,
+    failed: Sequence[str] = (),
+) -> Plan:
+    """Keep the strategies that fit, in the order in which the policy would try them.
 
-    Notes
-    -----
-    The order is fixed by failure class (`strategies.order`): it does not look at what worked
-    before.
+    Parameters
+    ----------
+    belief : Mapping[str, float]
+        Probability that what a strategy depends on is up, by name; 1 where it is not named. It
+        moves a strategy back and leaves none out.
+    failed : sequence of str
+        What was tried for this request already.
     """
-    ordered = in_order(situation.failure.failure_class, strategies)
-    considered = [Considered(each, each.applies(situation)) for each in ordered]
+    considered = [Fitted(each, each.applies(situation)) for each in strategies]
+    fitting = {each.strategy.name: each for each in considered if each.applicability.ok}
+    choice, order = weighing.weighed(
+        situation.endpoint.source,
+        situation.failure.failure_class,
+        [each.strategy for each in fitting.values()],
+        situation.remaining_s,
+        policy=policy,
+        belief=belief,
+        failed=failed,
+    )
     return Plan(
-        steps=tuple(each for each in considered if each.applicability.ok),
+        steps=tuple(fitting[each.strategy] for each in order),
         left_out=tuple(each for each in considered if not each.applicability.ok),
+        weights=tuple(order),
+        budget_s=choice.budget_s,
+        belief={name: up for name, up in belief.items() if name in fitting and up < 1.0},
+        failed=tuple(failed),
     )

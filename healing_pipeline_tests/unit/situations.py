@@ -17,11 +17,11 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any
 
+from first_days import ORDER
 from hypothesis import strategies as st
 
 from healing_pipeline.catalog.values import Alternates, ApiKey, Endpoint, Host, Quota, Source
 from healing_pipeline.healing.fidelity import DEFAULT_ACCEPTS, Fidelity
-from healing_pipeline.healing.strategies.order import ORDER
 from healing_pipeline.healing.strategy import Alternate, Observation, Situation, Snapshot, Way
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Point, Reading, Unreadable

@@ -9,17 +9,16 @@ import inspect
 from dataclasses import replace
 
 import pytest
+from first_days import ORDER
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from situations import NOW, Scripted, run, situations, truth, upstreams
 
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategies import STRATEGIES
-from healing_pipeline.healing.strategies.order import ORDER, in_order
 from healing_pipeline.healing.strategies.registry import all_strategies
 from healing_pipeline.healing.strategy import (
     Applicability,
-    Cost,
     Healed,
     NotHealed,
     Situation,
@@ -176,58 +175,8 @@ class TestOrder:
         names = [each.name for each in all_strategies()]
         assert len(set(names)) == len(names)
 
-    def test_has_a_row_for_every_failure_and_names_only_what_there_is(self):
-        assert set(ORDER) == set(FailureClass)
-        ours = {each.name for each in STRATEGIES}
-        for failure, row in ORDER.items():
-            assert len(set(row)) == len(row), failure
-            assert set(row) <= ours
-
-    def test_puts_every_strategy_of_ours_somewhere(self):
-        assert {name for row in ORDER.values() for name in row} == {
-            each.name for each in STRATEGIES
-        }
-
     @given(situation=situations())
     def test_leaves_out_of_a_row_only_what_never_applies_there(self, situation):
         row = ORDER[situation.failure.failure_class]
         applicable = {each.name for each in STRATEGIES if each.applies(situation).ok}
         assert applicable <= set(row)
-
-    @pytest.mark.parametrize("failure", FailureClass)
-    def test_tries_what_is_stored_before_it_settles_for_another_instrument(self, failure):
-        row = ORDER[failure]
-        for proxy in {"etf_proxy", "alternate_series"} & set(row):
-            assert row.index("use_cached_data") < row.index(proxy)
-            assert row.index("long_ttl_cache") < row.index(proxy)
-
-    @pytest.mark.parametrize(
-        ("worst", "neighbour"),
-        [
-            (Fidelity.EXACT, "alternate_host"),
-            (Fidelity.STALE, "use_cached_data"),
-            (Fidelity.COARSER, "reduce_request_size"),
-        ],
-    )
-    def test_tries_what_another_package_adds_before_ours_of_its_label(self, worst, neighbour):
-        strange = Strange(worst)
-        ordered = in_order(FailureClass.TIMEOUT, (*STRATEGIES, strange))
-        names = [each.name for each in ordered]
-        assert names[names.index("strange") + 1] == neighbour
-        names.remove("strange")
-        assert names[: len(ORDER[FailureClass.TIMEOUT])] == list(ORDER[FailureClass.TIMEOUT])
-
-    def test_tries_a_proxy_of_another_package_behind_ours(self):
-        ordered = in_order(FailureClass.NOT_FOUND, (Strange(Fidelity.PROXY), *STRATEGIES))
-        names = [each.name for each in ordered]
-        assert names.index("strange") == len(ORDER[FailureClass.NOT_FOUND])
-
-
-@dataclasses.dataclass(frozen=True)
-class Strange:
-    worst: Fidelity
-    name = "strange"
-
-    @property
-    def cost(self) -> Cost:
-        return Cost(1, 1.0, self.worst)

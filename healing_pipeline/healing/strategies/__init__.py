@@ -1,4 +1,4 @@
-"""The strategies, a file each; `order` has the order in which a plan tries them."""
+"""The strategies, a file each; a plan orders them by what was learned."""
 
 from healing_pipeline.healing.strategies.alternate_host import AlternateHost
 from healing_pipeline.healing.strategies.alternate_series import AlternateSeries
