@@ -157,6 +157,7 @@ async def open_data_path(
 
         parts = new_engine(catalog, record)
         stack.push_async_callback(parts.sender.aclose)
+        stack.push_async_callback(parts.engine.aclose)
         memory = SharedMemory(
             environ,
             folder,

@@ -75,6 +75,7 @@ def open_session(
     clock = system_clock()
     parts = new_engine(catalog, recorder.record)
     stack.callback(portal.call, parts.sender.aclose)
+    stack.callback(portal.call, parts.engine.aclose)
     with database.connection() as connection:
         parts.take(everything(connection, catalog.sources.values(), clock.now()))
     return Session(

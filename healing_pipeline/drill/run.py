@@ -165,6 +165,7 @@ async def _run(
         await _warm_up(drill, progress)
         await _drive(drill, progress)
     finally:
+        await engine.aclose()
         await marked.sender.aclose()
     progress("adding up", duration_s)
     await asyncio.to_thread(recorder.flush, 15.0)

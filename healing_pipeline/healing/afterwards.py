@@ -14,8 +14,10 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from healing_pipeline.healing.answer import Answer, HealingFailed
+from healing_pipeline.healing.attempting import Attempting
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategy import Strategy
+from healing_pipeline.probing.response import Verdict
 
 # At one source, one failure class: no more often than this, and one at a time.
 SPACING_S = 10.0
@@ -47,6 +49,23 @@ _ABOVE = {
     Fidelity.COARSER: frozenset({Fidelity.EXACT}),
     Fidelity.PROXY: frozenset({Fidelity.EXACT, Fidelity.STALE, Fidelity.COARSER}),
 }
+
+
+async def go_on(attempting: Attempting, strategies: Sequence[Strategy], failure: Verdict) -> None:
+    """Try `strategies` by the plan until one heals or none is left; all of it on record as late."""
+    left = list(strategies)
+    while left:
+        plan, situation = attempting.decide(left, failure)
+        if not plan.steps:
+            return
+        strategy = plan.steps[0].strategy
+        left = [each for each in left if each.name != strategy.name]
+        healed = await attempting.use(strategy, failure, situation)
+        if healed is not None:
+            own = healed.provider == attempting.question.source.name
+            if own and healed.fidelity is Fidelity.EXACT:
+                attempting.remember(healed)
+            return
 
 
 class LearnsOn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from healing_pipeline.healing.account import (
     Question,
@@ -30,6 +30,7 @@ from healing_pipeline.healing.strategy import (
 )
 from healing_pipeline.healing.tuning import tuned
 from healing_pipeline.healing.upstream import Asking
+from healing_pipeline.learning.belief import PLAIN_HEALS
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 
@@ -56,6 +57,8 @@ class Attempting:
         Strategies whose attempts did not heal.
     decisions : int
         Plans put on record so far.
+    is_late : bool
+        Whether the reader had their end before: see `afterwards`.
     """
 
     question: Question
@@ -67,6 +70,7 @@ class Attempting:
     number: int = 0
     failed_with: list[str] = field(default_factory=list)
     decisions: int = 0
+    is_late: bool = False
 
     def situation(self, failure: Verdict) -> Situation:
         """What is known now."""
@@ -93,8 +97,23 @@ class Attempting:
     def plan(self, strategies: Sequence[Strategy], failure: Verdict) -> tuple[Plan, Situation]:
         """Choose among `strategies` now, off the record; and what was known for it."""
         situation, policy = self.situation(failure), self.parts.policy.policy
-        fitting = tuned(strategies, policy.parameters.get(self.question.source.name))
-        return make_plan(situation, fitting, policy, failed=self.failed_with), situation
+        source = self.question.source.name
+        fitting = tuned(strategies, policy.parameters.get(source))
+        names = [each.name for each in strategies]
+        belief = self.parts.belief.weights(source, names, situation.now)
+        plan = make_plan(situation, fitting, policy, belief=belief, failed=self.failed_with)
+        return plan, situation
+
+    def afterwards(self, allowed_s: float) -> Attempting:
+        """What is left to try, with time of its own, once the reader has their end."""
+        deadline_at = self.parts.clock.monotonic() + allowed_s
+        return replace(
+            self,
+            asking=Asking(self.question, self.parts, deadline_at),
+            tried=[],
+            failed_with=list(self.failed_with),
+            is_late=True,
+        )
 
     def decide(self, strategies: Sequence[Strategy], failure: Verdict) -> tuple[Plan, Situation]:
         """Choose among `strategies` now, on the record."""
@@ -108,6 +127,7 @@ class Attempting:
                 number=self.decisions,
                 at=situation.now,
                 policy=self.parts.policy.fingerprint,
+                late=self.is_late,
             )
             self.parts.record(decision)
         return plan, situation
@@ -255,14 +275,34 @@ class Attempting:
             result=result,
             seen=asking.latest if spent else None,
             calls=spent,
-            late=asking.remaining_s <= 0,
+            late=self.is_late or asking.remaining_s <= 0,
             met=met,
             waited_s=asking.waited_s - waited_s,
         )
         if strategy != PLAIN and isinstance(result, NotHealed):
             self.failed_with.append(strategy)
         self.parts.record(attempt_fact(self.question, use))
+        if spent or isinstance(result, Healed):
+            self._believe(use)
         return result
+
+    def _believe(self, use: Use) -> None:
+        """Let an attempt tell what is down; one that our own limits kept back tells nothing."""
+        source, healed, p = self.question.source.name, isinstance(use.result, Healed), PLAIN_HEALS
+        failure_class = FailureClass.OK
+        if isinstance(use.result, NotHealed):
+            failure_class = use.result.verdict.failure_class
+            if use.met is not None:
+                policy = self.parts.policy.policy
+                p = policy.rate(source, use.met.failure_class, use.strategy)[0].p
+        self.parts.belief.saw(
+            source,
+            use.strategy,
+            self.parts.clock.now(),
+            healed=healed,
+            failure_class=failure_class,
+            p=p,
+        )
 
     def _tell_end(self, end: Answer | HealingFailed, met: Verdict | None) -> None:
         if self.question.origin is Origin.READER:

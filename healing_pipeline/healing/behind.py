@@ -56,3 +56,10 @@ class LooksBehind:
         task = asyncio.create_task(look)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+    async def aclose(self) -> None:
+        """Give up the looks that are under way."""
+        looks = list(self._under_way)
+        for each in looks:
+            each.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)

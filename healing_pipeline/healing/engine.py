@@ -12,6 +12,7 @@ from uuid import UUID
 
 from healing_pipeline.catalog.values import Catalog, Source
 from healing_pipeline.healing.account import Question, answer_fact
+from healing_pipeline.healing.afterwards import ALLOWED_S, LearnsOn, go_on, worth_trying
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.attempting import Attempting
 from healing_pipeline.healing.behind import LooksBehind
@@ -20,7 +21,7 @@ from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.guard.guard import Guard
 from healing_pipeline.healing.guard.single_flight import Flights
 from healing_pipeline.healing.memory import PolicyInForce, Route, RouteTable, SnapshotMemory
-from healing_pipeline.healing.parts import Clock, Parts, Send, keyless_hosts
+from healing_pipeline.healing.parts import Clock, Parts, Send, falls_back_to, keyless_hosts
 from healing_pipeline.healing.plan import Plan
 from healing_pipeline.healing.questions import question_of
 from healing_pipeline.healing.strategies import STRATEGIES
@@ -33,6 +34,7 @@ from healing_pipeline.healing.strategy import (
 )
 from healing_pipeline.healing.tuning import time_limit_s
 from healing_pipeline.healing.upstream import Asking
+from healing_pipeline.learning.belief import Belief
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 from healing_pipeline.providers.provider import Provider
@@ -127,12 +129,14 @@ class HealingEngine:
             routes=routes,
             guard=self.guard,
             policy=PolicyInForce() if policy is None else policy,
+            belief=Belief(falls_back_to(catalog)),
         )
         self._catalog = catalog
         self._clock = clock
         self._strategies = tuple(strategies)
         self._attempt_timeout_s = attempt_timeout_s
         self._looks = LooksBehind()
+        self._learns_on = LearnsOn()
         self._flights: Flights[Answer | HealingFailed] = Flights()
 
     async def fetch(
@@ -245,6 +249,11 @@ class HealingEngine:
         """The newest good data of an endpoint, as its own parameters ask for it."""
         return self._parts.snapshots.get(endpoint_id, "")
 
+    async def aclose(self) -> None:
+        """Give up what runs beside the readers; they are served as before."""
+        await self._looks.aclose()
+        await self._learns_on.aclose()
+
     async def _answer(
         self, question: Question, deadline_s: float, *, follow_route: bool
     ) -> Answer | HealingFailed:
@@ -272,15 +281,36 @@ class HealingEngine:
             if known is not None and failure.failure_class in OF_THE_QUESTION:
                 failure = known
         healed = await self._by_plan(attempting, failure, met)
-        if not isinstance(healed, Plan):
-            return healed
-        if attempting.asking.calls == 0:
+        if isinstance(healed, Plan) and attempting.asking.calls == 0:
             # Every way was closed and nothing else helped.
             last = await attempting.plain(last=True)
             if isinstance(last, Healed):
                 return attempting.answered(last, PLAIN, met)
             met = last.verdict
-        return attempting.failed(healed, met)
+        end = attempting.failed(healed, met) if isinstance(healed, Plan) else healed
+        self._learn_on(attempting, end, failure)
+        return end
+
+    def _learn_on(
+        self, attempting: Attempting, end: Answer | HealingFailed, failure: Verdict
+    ) -> None:
+        """Try in the background what might have served the reader better, where quotas allow."""
+        question = attempting.question
+        used = {each.strategy for each in attempting.tried}
+        if isinstance(end, Answer):
+            used.add(end.strategy)
+        left = worth_trying(end, [each for each in self._strategies if each.name not in used])
+        if question.origin is not Origin.READER or not left:
+            return
+        source, now = question.source.name, self._clock.monotonic()
+        others = self._parts.alternates_of(question.endpoint, attempting.way)
+        wall_now = self._clock.now()
+        if all(
+            self.guard.has_to_spare(each, now, wall_now)
+            for each in {source, *(each.source.name for each in others)}
+        ) and self._learns_on.is_due(source, failure.failure_class, now):
+            going_on = go_on(attempting.afterwards(ALLOWED_S), left, failure)
+            self._learns_on.begin(source, failure.failure_class, going_on)
 
     async def _by_plan(
         self, attempting: Attempting, failure: Verdict, met: Verdict

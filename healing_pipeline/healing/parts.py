@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from healing_pipeline.healing.guard.guard import Guard
 from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.strategy import Alternate, Way
 from healing_pipeline.healing.validation import Scrutiny
+from healing_pipeline.learning.belief import Belief
 from healing_pipeline.probing.response import Response
 from healing_pipeline.providers.provider import Provider, UpstreamRequest
 
@@ -54,6 +56,8 @@ class Parts:
         A number in [0, 1).
     policy : PolicyInForce
         What plans go by.
+    belief : Belief
+        What is down by what the attempts of this process say.
     sessions : dict
         Session tokens by (source, host name).
     """
@@ -69,6 +73,7 @@ class Parts:
     routes: RouteTable
     guard: Guard
     policy: PolicyInForce = field(default_factory=PolicyInForce)
+    belief: Belief = field(default_factory=Belief)
     scrutiny: Scrutiny = field(default_factory=Scrutiny)
     batches: Batches = field(default_factory=Batches)
     sessions: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
@@ -111,6 +116,17 @@ class Parts:
         if failed is not None and len(by_host) > 1:
             by_host.pop(failed.host.name, None)
         return list(by_host.values()) or [self.guard.choose(endpoint.source, now, wall_now)]
+
+
+def falls_back_to(catalog: Catalog) -> dict[str, str]:
+    """By source, the other source that carries the same data for most of its endpoints."""
+    others: dict[str, Counter[str]] = {}
+    for endpoint in catalog.endpoints.values():
+        for name in endpoint.alternates.endpoints:
+            other = catalog.endpoints.get(name)
+            if other is not None and other.source != endpoint.source:
+                others.setdefault(endpoint.source, Counter())[other.source] += 1
+    return {source: counts.most_common(1)[0][0] for source, counts in others.items()}
 
 
 def keyless_hosts(

@@ -200,8 +200,18 @@ class World:
         self.time.elapsed += waited
         return Response(no_answer=NoAnswer.TIMEOUT, detail="silence", elapsed_s=waited)
 
-    def fetch(self, **options: object):
-        return asyncio.run(self.engine.fetch("line/x", **options))
+    def fetch(self, *, learn_on: bool = False, **options: object):
+        """Ask once; what would run on behind the reader is given up unless it is to be waited for."""
+
+        async def ask():
+            end = await self.engine.fetch("line/x", **options)
+            self.ended_at = self.time.elapsed
+            if learn_on:
+                await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+            await self.engine.aclose()
+            return end
+
+        return asyncio.run(ask())
 
     def observe(self):
         return asyncio.run(self.engine.observe("line/x", timeout_s=1.0))
