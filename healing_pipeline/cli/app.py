@@ -189,6 +189,21 @@ def report(
 
 
 @app.command()
+def explain(
+    request_id: Annotated[
+        str | None, typer.Argument(help="The `request_id` of an answer.", show_default=False)
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="The newest healed request.")] = False,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Say why a request was healed as it was, and make its choices again from the record."""
+    from healing_pipeline.cli import explain as command
+
+    raise typer.Exit(command.explain(config, request_id, last=last, as_json=as_json))
+
+
+@app.command()
 def learn(
     version: Annotated[
         int | None, typer.Argument(help="With --rollback: the version to go back to.")

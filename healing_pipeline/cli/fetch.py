@@ -104,6 +104,7 @@ def _show_failure(failed: HealingFailed, config: Path, *, as_json: bool) -> None
         f"{verdict.failure_class}: {verdict.evidence}",
         markup=False,
     )
+    err.print(f"  request {failed.request_id}")
     for each in failed.tried:
         err.print(f"  {each.strategy}: {each.because}: {each.evidence}", markup=False)
     if failed.retry_after_s is not None:
@@ -120,6 +121,7 @@ def _show(answer: Answer) -> None:
         f"as of {answer.as_of:%Y-%m-%d %H:%M:%S} UTC, by {answer.provider}, "
         f"strategy {answer.strategy}, {answer.attempts} upstream call(s), {answer.seconds:.2f} s"
     )
+    out.print(f"request {answer.request_id}")
     table = Table(title=f"{answer.reading.instrument}, {answer.reading.interval}: newest numbers")
     for column in ("at (UTC)", "field", "value"):
         table.add_column(column, justify="right" if column == "value" else "left")
