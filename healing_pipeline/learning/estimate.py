@@ -32,6 +32,9 @@ TIMESCALE_MEMORY = 0.95
 # The same for chapters: what counts is the last handful, or a return would be seen late.
 CHAPTER_MEMORY = 0.8
 
+# The same for every other attempt at the source: what a row said long ago says nothing of a return.
+CHAPTER_SOURCE_MEMORY = 0.9
+
 # Attempts that make a chapter: enough to have tried what is tried at all.
 CHAPTER_TRIES = 300
 CHAPTERS_KEPT = 40
@@ -203,8 +206,11 @@ def _recall_chapters(
     ahead = said - base[rows]
     # A chapter is no witness in its own case.
     is_news = is_there & (evidence.hour[index] // 24 > last_day[:, None, None])
-    # The newest observation has age 0; a row's gaps are all at its left.
+    # The newest observation of a row has age 0 there; a row's gaps are all at its left.
+    at_source = np.flatnonzero(evidence.cell // (classes * len(evidence.strategies)) == source)
+    since = len(at_source) - 1 - np.searchsorted(at_source, np.maximum(index, 0))
     fading = CHAPTER_MEMORY ** np.arange(CHAPTER_LOOKS - 1, -1, -1)
+    fading = fading * CHAPTER_SOURCE_MEMORY**since
     own = (np.where(is_news, ahead, 0.0) * fading).sum(axis=-1)
     account = own + KINSHIP * (own.sum(axis=1, keepdims=True) - own)
     account = np.clip(account, -FURTHEST, FURTHEST) + np.log(CHAPTERS_SHARE / len(tries))

@@ -145,6 +145,8 @@ def _fitted(
     from healing_pipeline.learning.pooled import after_failure, anywhere_rates, outer_rates
 
     known = evidence_of(inner, outer)
+    if not known.sources:
+        return Policy(as_of=as_of)
     pooled = outer_rates(known)
     rates = inner_rates(known, pooled)
     totals = {name: values.sum(axis=0) for name, values in known.totals.items()}

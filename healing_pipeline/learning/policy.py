@@ -198,7 +198,8 @@ class Policy:
             Every candidate once. Equal scores are in the order of the names, so equal questions
             have equal answers.
         """
-        names, seconds = list(candidates), list(candidates.values())
+        names = sorted(candidates)
+        seconds = [candidates[each] for each in names]
         rates = [self.rate(source, failure_class, each)[0].p for each in names]
         if belief is not None:
             rates = self._now(source, names, rates, belief, ())
@@ -226,7 +227,8 @@ class Policy:
         failed : iterable of str
             What was tried for this request already and did not heal.
         """
-        names, seconds = list(candidates), list(candidates.values())
+        names = sorted(candidates)
+        seconds = [candidates[each] for each in names]
         known = [self.rate(source, failure_class, each) for each in names]
         rates = self._now(source, names, [rate.p for rate, _ in known], belief, failed)
         lost = [losses.get(each, 0.0) for each in names]
@@ -289,11 +291,8 @@ class Policy:
         rates = list(rates)
         ranked = []
         for is_packed in (True, False):
-            # By name first: of equal scores the first name is taken.
-            left = sorted(
-                (each for each in range(len(names)) if (each in inside) is is_packed),
-                key=names.__getitem__,
-            )
+            # Names come sorted: of equal scores the first name is taken.
+            left = [each for each in range(len(names)) if (each in inside) is is_packed]
             while left:
                 best, most = left[0], -1.0
                 for each in left:
