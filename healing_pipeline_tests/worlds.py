@@ -201,7 +201,7 @@ class World:
         return Response(no_answer=NoAnswer.TIMEOUT, detail="silence", elapsed_s=waited)
 
     def fetch(self, *, learn_on: bool = False, **options: object):
-        """Ask once; what would run on behind the reader is given up unless it is to be waited for."""
+        """Ask once; what would run on behind the reader is waited for, or given up."""
 
         async def ask():
             end = await self.engine.fetch("line/x", **options)
