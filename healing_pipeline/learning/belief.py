@@ -88,6 +88,7 @@ class Belief:
     def __init__(self, falls_back_to: Mapping[str, str] = MappingProxyType({})) -> None:
         self._falls_back_to = dict(falls_back_to)
         self._down: dict[tuple[str, str], tuple[float, datetime]] = {}
+        self._known_keys: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
 
     def saw(
         self,
@@ -117,7 +118,7 @@ class Belief:
                 self._down[key] = (0.0, self._not_before(key, at))
             return
         shown = SHOWS.get(failure_class, frozenset())
-        keys = [key for key in keys if key[1] in shown]
+        keys = tuple(key for key in keys if key[1] in shown)
         down = [self._now(key, at) for key in keys]
         fails = 1.0 - min(1.0, max(0.0, p)) * math.prod(1.0 - each for each in down)
         for key, each in zip(keys, down, strict=True):
@@ -133,9 +134,14 @@ class Belief:
         Learned rates have the usual downtime in them, so this is the belief against the prior.
         """
         found = {}
+        # By dependency, for many strategies share one; a plan is made while a reader waits.
+        against: dict[tuple[str, str], float] = {}
         for each in strategies:
-            usual = (1.0 - PRIOR_DOWN) ** len(DEPENDENCIES.get(each, ()))
-            weight = self.up(source, each, now) / usual
+            weight = 1.0
+            for key in self._keys(source, each):
+                if key not in against:
+                    against[key] = (1.0 - self._now(key, now)) / (1.0 - PRIOR_DOWN)
+                weight *= against[key]
             if weight < _AS_USUAL:
                 found[each] = weight
         return found
@@ -161,8 +167,12 @@ class Belief:
         known = self._down.get(key)
         return at if known is None else max(at, known[1])
 
-    def _keys(self, source: str, strategy: str) -> list[tuple[str, str]]:
-        return [self._key(source, each) for each in DEPENDENCIES.get(strategy, ())]
+    def _keys(self, source: str, strategy: str) -> tuple[tuple[str, str], ...]:
+        keys = self._known_keys.get((source, strategy))
+        if keys is None:
+            keys = tuple(self._key(source, each) for each in DEPENDENCIES.get(strategy, ()))
+            self._known_keys[source, strategy] = keys
+        return keys
 
     def _key(self, source: str, dependency: str) -> tuple[str, str]:
         if dependency == OTHER_PROVIDER and source in self._falls_back_to:
