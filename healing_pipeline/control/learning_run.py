@@ -24,6 +24,7 @@ from healing_pipeline.learning.knowledge import (
 from healing_pipeline.learning.observations import OBSERVATION_COLUMNS, PARAMETER_COLUMNS
 from healing_pipeline.learning.offpolicy import Comparison, compare
 from healing_pipeline.learning.policy import EMPTY, Policy
+from healing_pipeline.reporting.learning_plot import LearningDay
 from healing_pipeline.storage import learning, policies
 from healing_pipeline.storage.database import Database
 
@@ -64,6 +65,13 @@ class Made:
     policy: Policy
     old: Policy
     comparison: Comparison
+
+    @property
+    def is_first_of_its_day(self) -> bool:
+        """Whether it was published, and none was on the same UTC day before."""
+        if self.status != policies.PUBLISHED or self.policy.as_of is None:
+            return False
+        return self.old.as_of is None or day_of(self.old.as_of) < day_of(self.policy.as_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +222,14 @@ def last_day(connection: Connection[Any], as_of: datetime, sources: Sequence[str
     """The attempts that a new policy is held against."""
     rows = learning.lesson_rows(connection, as_of - JUDGED_FOR, as_of, sources)
     return frame(rows, (*ATTEMPT_COLUMNS, "exact"))
+
+
+def healing_days(connection: Connection[Any], as_of: datetime) -> list[LearningDay]:
+    """How healing went, day by day, as far back as the inner layer."""
+    return [
+        LearningDay(row["day"].date(), row["healed"], row["first_try"])
+        for row in learning.healing_days(connection, day_of(as_of - INNER_FOR), as_of)
+    ]
 
 
 def changes(old: Policy, new: Policy) -> list[Change]:

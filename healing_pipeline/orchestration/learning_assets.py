@@ -5,7 +5,7 @@ heal run starts from the same module and must not pay for them.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from healing_pipeline.reporting.learning_columns import (
     OUTER_KNOWLEDGE_COLUMNS,
     POLICY_COLUMNS,
 )
+from healing_pipeline.reporting.learning_plot import LearningDay, heat_map, learning_curve
 from healing_pipeline.storage import learning
 
 GROUP = "learning"
@@ -153,16 +154,17 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, healing: HealingResource
     ) -> dg.MaterializeResult[Any]:
         session = healing.session()
+        now = session.clock.now()
+        by_hand = context.run.tags.get(RELEASE_TAG) == "true"
         with session.database.connection() as connection:
-            made = learning_run.make_policy(
-                connection,
-                session.clock.now(),
-                named,
-                release=context.run.tags.get(RELEASE_TAG) == "true",
-            )
+            made = learning_run.make_policy(connection, now, named, release=by_hand)
+            days = learning_run.healing_days(connection, now)
         say = context.log.warning if made.status == "refused" else context.log.info
         say(f"Policy {made.version} is {made.status}: {made.reason}.")
-        return dg.MaterializeResult(metadata=policy_metadata(made))
+        shown = policy_metadata(made)
+        if by_hand or made.is_first_of_its_day:
+            shown |= pictures(made.policy, days)
+        return dg.MaterializeResult(metadata=shown)
 
     return [inner_knowledge, outer_knowledge, policy]
 
@@ -186,14 +188,27 @@ def policy_metadata(made: learning_run.Made) -> dict[str, Any]:
         "rates": sum(len(rates) for rates in made.policy.inner.values()),
         "changed": len(found),
         "changes": records_table(shown, CHANGE_COLUMNS),
-        **pictures(made.policy),
+        **{
+            f"rates_{each}": dg.MetadataValue.md(rates_table(made.policy, each))
+            for each in sources_of(made.policy)
+        },
     }
 
 
-def pictures(policy: Policy) -> Mapping[str, dg.MarkdownMetadataValue]:
-    """What the policy looks like, by source: failure class x strategy."""
-    sources = sorted({source for source, _ in policy.inner})
-    return {f"rates_{each}": dg.MetadataValue.md(rates_table(policy, each)) for each in sources}
+def pictures(policy: Policy, days: Sequence[LearningDay]) -> dict[str, Any]:
+    """The policy by source as heat maps, and how healing went; half a megabyte, so once a day."""
+    return {
+        "learning_curve": dg.MetadataValue.md(learning_curve(days)),
+        **{
+            f"heat_map_{each}": dg.MetadataValue.md(heat_map(policy, each))
+            for each in sources_of(policy)
+        },
+    }
+
+
+def sources_of(policy: Policy) -> list[str]:
+    """Sources at which anything was tried."""
+    return sorted({source for source, _ in policy.inner})
 
 
 def rates_table(policy: Policy, source: str) -> str:

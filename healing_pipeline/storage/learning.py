@@ -122,6 +122,11 @@ def lesson_rows(
     return _rows(_SQL.lesson_rows(connection, from_at=from_at, to_at=to_at, sources=list(sources)))
 
 
+def healing_days(connection: Connection[Any], from_at: datetime, to_at: datetime) -> list[Row]:
+    """By `day`: `healed`, the share of readers' failures answered; `first_try`, of attempts."""
+    return _rows(_SQL.healing_days(connection, from_at=from_at, to_at=to_at))
+
+
 def late_hours(
     connection: Connection[Any], cursor: int, closed_before: datetime, sources: Sequence[str]
 ) -> tuple[list[LateHour], int]:

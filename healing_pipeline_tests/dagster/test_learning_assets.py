@@ -77,6 +77,8 @@ def test_an_hour_its_day_and_a_policy_are_made_of_what_was_tried(
     told = metadata_of(materialise(installation, "policy"), "policy")
     assert (told["version"], told["status"], told["events"]) == (1, "published", 0)
     assert "| timeout | " in str(told["rates_fred"])
+    for picture in ("heat_map_fred", "learning_curve"):
+        assert str(told[picture]).startswith("![")
     changes = told["changes"]
     assert isinstance(changes, dg.TableMetadataValue)
     assert changes.records[0].data["strategy"] == "use_cached_data"
@@ -162,6 +164,20 @@ def test_the_check_fails_while_the_newest_policy_is_a_refused_one(
     found = check()
     assert not found.passed
     assert found.metadata["reason"].value == "it would heal less"
+
+
+def test_pictures_are_stored_with_the_first_policy_of_a_day_only(
+    installation: Installation,
+) -> None:
+    attempt(installation)
+    fold(installation.database, HOUR, HOUR + AN_HOUR, SOURCES)
+    assert "heat_map_fred" in metadata_of(materialise(installation, "policy"), "policy")
+    attempt(installation, healed=False)
+    fold(installation.database, HOUR, HOUR + AN_HOUR, SOURCES)
+    told = metadata_of(materialise(installation, "policy"), "policy")
+    assert (told["version"], told["status"]) == (2, "published")
+    assert "rates_fred" in told
+    assert "heat_map_fred" not in told
 
 
 def test_a_table_of_rates_has_a_row_per_failure_class(installation: Installation) -> None:

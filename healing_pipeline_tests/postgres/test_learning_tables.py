@@ -364,6 +364,23 @@ def test_what_is_missing_is_found_from_its_first_hour_on(database):
         assert learning.first_unfolded(connection, NINE, END, SOURCES) is None
 
 
+def test_healing_by_day_counts_what_readers_met_and_what_was_tried(database):
+    with database.connection() as connection:
+        write(connection, [fact(), fact(healed=False), fact(at=NINE + A_DAY)])
+        connection.execute(
+            "INSERT INTO answer (request_id, at, source, endpoint, attempts, seconds,"
+            " failure_class, failed)"
+            " SELECT gen_random_uuid(), %s, 'yahoo', 'yahoo/one', 1, 1, class, failed"
+            " FROM (VALUES ('timeout', false), ('timeout', true), ('timeout', false),"
+            " ('empty', false), ('bad_request', true), (NULL, false)) AS met (class, failed)",
+            [NINE],
+        )
+    learned(database, NINE, NINE + 2 * A_DAY)
+    with database.connection() as connection:
+        found = learning.healing_days(connection, MIDNIGHT, MIDNIGHT + 2 * A_DAY)
+    assert values(found) == [(MIDNIGHT, 0.75, 0.5), (MIDNIGHT + A_DAY, None, 1.0)]
+
+
 # -- the schema ------------------------------------------------------------------------------------
 
 

@@ -194,6 +194,24 @@ SELECT day, source, failure_class, strategy, tries, healed, exact, late_tries, l
          GROUP BY day, source, failure_class, strategy) AS known
  ORDER BY day, source COLLATE "C", failure_class COLLATE "C", strategy COLLATE "C";
 
+-- name: healing_days(from_at, to_at)
+-- By day: of the readers' requests that met a healable failure, the share that was answered; of the
+-- attempts with a strategy, the share that healed. Null where there was none; empty: neither.
+WITH asked AS (
+    SELECT date_bin('1 day', at, 'epoch') AS day, avg((NOT failed)::int)::float8 AS healed
+      FROM answer
+     WHERE at >= :from_at AND at < :to_at AND failure_class NOT IN ('ok', 'bad_request')
+     GROUP BY day
+), tried AS (
+    SELECT date_bin('1 day', hour, 'epoch') AS day, sum(healed)::float8 / sum(tries) AS first_try
+      FROM inner_knowledge
+     WHERE hour >= :from_at AND hour < :to_at
+     GROUP BY day
+)
+SELECT day, asked.healed, tried.first_try
+  FROM asked FULL JOIN tried USING (day)
+ ORDER BY day;
+
 -- name: parameter_rows(from_at, to_at)
 SELECT * FROM inner_parameter
  WHERE hour >= :from_at AND hour < :to_at
