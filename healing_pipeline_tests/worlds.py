@@ -143,6 +143,7 @@ class World:
     keys: tuple[str, ...] = ("primary",)
     quota: Quota = field(default_factory=Quota)
     alternate: bool = False
+    first_id: int = 1
     time: Time = field(default_factory=Time)
     facts: list[Fact] = field(default_factory=list)
     sent: list[UpstreamRequest] = field(default_factory=list)
@@ -173,7 +174,7 @@ class World:
             "other/x": Endpoint(id="other/x", source="other", path="/x"),
         }
         self.catalog = Catalog({"line": source, "other": other}, endpoints, Upstreams.SIMULATED)
-        numbers = iter(range(1, 1_000_000))
+        numbers = iter(range(self.first_id, self.first_id + 1_000_000))
         self.provider = LineProvider(reducible=self.reducible)
         self.engine = HealingEngine(
             catalog=self.catalog,

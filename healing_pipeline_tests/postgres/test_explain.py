@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -50,9 +49,7 @@ def only_the_other_has_it(request, _):
 
 def healed(database_url: str, policy: Policy | None = None, script=only_the_other_has_it):
     """One request, healed and stored; its id."""
-    world = World(script, hosts=("one", "two"), alternate=True)
-    ids = iter(uuid4() for _ in range(1000))
-    world.engine._parts = _with_ids(world.engine._parts, lambda: next(ids))
+    world = World(script, hosts=("one", "two"), alternate=True, first_id=uuid4().int >> 1)
     if policy is not None:
         world.engine._parts.policy.put(policy)
     answer = world.fetch(accepts=frozenset(Fidelity))
@@ -62,10 +59,6 @@ def healed(database_url: str, policy: Policy | None = None, script=only_the_othe
     finally:
         store.close()
     return answer.request_id
-
-
-def _with_ids(parts, new_id):
-    return replace(parts, new_id=new_id)
 
 
 def publish(database) -> int:
