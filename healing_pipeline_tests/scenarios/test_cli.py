@@ -19,7 +19,9 @@ from healing_pipeline.simulator.control import RunningSimulator, running_simulat
 
 pytestmark = pytest.mark.processes
 
-COMMANDS = ("init", "check", "up", "probe", "fetch", "classify", "drill", "report", "learn")
+COMMANDS = (
+    *("init", "check", "up", "probe", "fetch", "classify", "drill", "report", "explain", "learn"),
+)
 CONFIG = Path("config/healing_config.yaml")
 # DESIGN's table of a drill's JSON.
 CONTRACT = {
@@ -295,7 +297,7 @@ def test_the_providers_own_body_can_be_had_alone(served):
 def test_an_answer_can_be_read_by_people(served):
     done = served("fetch", "yahoo/quote-aapl")
     assert done.returncode == 0
-    for word in ("yahoo/quote-aapl", "exact", "plain", "price"):
+    for word in ("yahoo/quote-aapl", "exact", "plain", "price", "request "):
         assert word in done.stdout
 
 
@@ -309,9 +311,28 @@ def test_a_request_that_nothing_heals_says_what_was_tried(served, simulator):
     assert served("fetch", "fred/gdp").stdout == ""
 
 
+def test_a_healed_request_is_explained_and_its_choices_come_out_as_they_did(served, simulator):
+    fault = {"fault": "server_error", "match": {"source": "yahoo", "host": "query1"}}
+    simulator.control.add_fault(fault)
+    answer = served.json("fetch", "yahoo/chart-aapl-1d", "--json")
+    assert answer["strategy"] == "alternate_host"
+    told = served.json("explain", answer["request_id"], "--json")
+    assert told["replayed"] == "the same order"
+    assert [each["strategy"] for each in told["attempts"]] == ["plain", "alternate_host"]
+    (choice,) = told["decisions"]
+    assert choice["candidates"][0]["verdict"] == "chosen"
+    read = served("explain", "--last")
+    assert read.returncode == 0
+    assert answer["request_id"] in read.stdout
+    assert "replayed: the same order" in read.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("explain", "nonsense"), "healing fetch"),
+        (("explain", "--last"), "healing up"),
+        (("explain",), "X-Healing-Request-Id"),
         (("fetch", "fred/nonsense"), "fred/nonsense"),
         (("fetch", "fred/dgs10", "-p", "limit"), "NAME=VALUE"),
         (("fetch", "fred/dgs10", "-p", "series_id=GDP"), "Add an endpoint"),
