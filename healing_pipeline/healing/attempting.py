@@ -282,25 +282,24 @@ class Attempting:
         if strategy != PLAIN and isinstance(result, NotHealed):
             self.failed_with.append(strategy)
         self.parts.record(attempt_fact(self.question, use))
-        if spent or isinstance(result, Healed):
-            self._believe(use)
+        if isinstance(result, Healed):
+            self.parts.belief.healed(self.question.endpoint.source, strategy, began_at)
+        elif spent:  # what our own limits kept back tells nothing
+            self._doubt(use, result)
         return result
 
-    def _believe(self, use: Use) -> None:
-        """Let an attempt tell what is down; one that our own limits kept back tells nothing."""
-        source, healed, p = self.question.source.name, isinstance(use.result, Healed), PLAIN_HEALS
-        failure_class = FailureClass.OK
-        if isinstance(use.result, NotHealed):
-            failure_class = use.result.verdict.failure_class
-            if use.met is not None:
-                policy = self.parts.policy.policy
-                p = policy.rate(source, use.met.failure_class, use.strategy)[0].p
+    def _doubt(self, use: Use, result: NotHealed) -> None:
+        """Let a failed attempt tell what may be down."""
+        source, p = self.question.endpoint.source, PLAIN_HEALS
+        if use.met is not None:
+            policy = self.parts.policy.policy
+            p = policy.rate(source, use.met.failure_class, use.strategy)[0].p
         self.parts.belief.saw(
             source,
             use.strategy,
-            self.parts.clock.now(),
-            healed=healed,
-            failure_class=failure_class,
+            use.began_at,
+            healed=False,
+            failure_class=result.verdict.failure_class,
             p=p,
         )
 

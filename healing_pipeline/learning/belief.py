@@ -105,24 +105,33 @@ class Belief:
         Parameters
         ----------
         at : datetime
-            Aware, when it ended. One from before what is known counts as of now.
+            Aware, when it began. One from before what is known counts as of now.
         healed : bool
         failure_class : str
             What it ended with: see `SHOWS` for what it is a sign of.
         p : float
             The strategy's success rate when all it depends on is up, 0 to 1.
         """
-        keys = self._keys(source, strategy)
         if healed:
-            for key in keys:
-                self._down[key] = (0.0, self._not_before(key, at))
+            self.healed(source, strategy, at)
             return
+        keys = self._keys(source, strategy)
         shown = SHOWS.get(failure_class, frozenset())
         keys = tuple(key for key in keys if key[1] in shown)
         down = [self._now(key, at) for key in keys]
         fails = 1.0 - min(1.0, max(0.0, p)) * math.prod(1.0 - each for each in down)
         for key, each in zip(keys, down, strict=True):
             self._down[key] = (min(SUREST_DOWN, each / fails), self._not_before(key, at))
+
+    def healed(self, source: str, strategy: str, at: datetime) -> None:
+        """Learn from a success, as `saw` does: each healthy read is one, so this is short."""
+        known = self._down
+        for key in self._keys(source, strategy):
+            was = known.get(key)
+            if was is None or was[1] < at:
+                known[key] = (0.0, at)
+            elif was[0]:
+                known[key] = (0.0, was[1])
 
     def up(self, source: str, strategy: str, now: datetime) -> float:
         """Probability that all a strategy depends on is up at a moment, in (0, 1]."""

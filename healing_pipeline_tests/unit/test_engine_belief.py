@@ -88,7 +88,7 @@ def test_the_belief_is_the_fold_of_the_attempts_on_record():
         )
     now = world.time.now()
     assert folded.down("line", now) == pytest.approx(
-        world.engine._parts.belief.down("line", now), abs=1e-3
+        world.engine._parts.belief.down("line", now), abs=1e-12
     )
 
 
