@@ -94,9 +94,9 @@ def attempt_fact(question: Question, use: Use) -> Attempt:
     """Put one attempt on record."""
     result, seen = use.result, use.seen
     if isinstance(result, Healed):
-        verdict = Verdict(FailureClass.OK, result.evidence)
+        failure_class, evidence = FailureClass.OK, result.evidence
     else:
-        verdict = result.verdict
+        failure_class, evidence = result.verdict.failure_class, result.verdict.evidence
     return Attempt(
         id=use.id,
         request_id=question.request_id,
@@ -108,8 +108,8 @@ def attempt_fact(question: Question, use: Use) -> Attempt:
         strategy=use.strategy,
         host=None if seen is None else seen.request.host_name,
         key_name=None if seen is None else seen.request.key_name,
-        failure_class=verdict.failure_class,
-        evidence=verdict.evidence,
+        failure_class=failure_class,
+        evidence=evidence,
         healed=isinstance(result, Healed),
         fidelity=result.fidelity if isinstance(result, Healed) else None,
         seconds=use.seconds,
