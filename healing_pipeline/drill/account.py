@@ -17,7 +17,7 @@ from healing_pipeline.drill.score import Books, FaultSeen, Outcome, score
 from healing_pipeline.drill.ways import longest_kept, way_existed
 from healing_pipeline.drill.world import line_of
 from healing_pipeline.healing.answer import PLAIN, Answer
-from healing_pipeline.healing.facts import AnswerFact, Attempt, ProbeResult
+from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, ProbeResult, SnapshotFact
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategies import RefreshSession
 from healing_pipeline.probing.failure_class import FailureClass
@@ -173,11 +173,7 @@ def _existed(drill: Drill, read: Read, fate: Fate, evidence: Evidence) -> bool:
 
 def _books(drill: Drill, connection: Connection[Any]) -> Books:
     """Hold what was told against what the database has."""
-    told = Counter(
-        fact.request_id if isinstance(fact, AnswerFact) else fact.id
-        for fact in drill.telling.facts
-        if isinstance(fact, AnswerFact | Attempt | ProbeResult)
-    )
+    told = Counter(_id(fact) for fact in drill.telling.facts if not isinstance(fact, SnapshotFact))
     stored = Counter(fact_ids(connection))
     incidents, alerts = incident_counts(connection)
     return Books(
@@ -187,6 +183,17 @@ def _books(drill: Drill, connection: Connection[Any]) -> Books:
         incidents=incidents,
         alerts_sent=alerts,
     )
+
+
+def _id(fact: AnswerFact | Attempt | Decision | ProbeResult) -> str:
+    """What `fact_ids` calls a fact."""
+    match fact:
+        case AnswerFact():
+            return str(fact.request_id)
+        case Decision():
+            return f"{fact.request_id}/{fact.decision_no}"
+        case _:
+            return str(fact.id)
 
 
 def _digest(drill: Drill) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from psycopg import Connection
 
@@ -12,8 +11,8 @@ from healing_pipeline.storage.statements import load_statements
 _SQL = load_statements("counts")
 
 
-def fact_ids(connection: Connection[Any]) -> list[UUID]:
-    """Ids of every attempt, answer (its request's) and probe result."""
+def fact_ids(connection: Connection[Any]) -> list[str]:
+    """Ids of every attempt, answer (its request's), probe result and decision (``request/no``)."""
     return [row["id"] for row in _SQL.fact_ids(connection)]
 
 
