@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.healing.attempting import Attempting
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategy import Strategy
+from healing_pipeline.healing.upstream import Asking
 from healing_pipeline.probing.response import Verdict
 
 # At one source, one failure class: no more often than this, and one at a time.
@@ -51,8 +53,16 @@ _ABOVE = {
 }
 
 
-async def go_on(attempting: Attempting, strategies: Sequence[Strategy], failure: Verdict) -> None:
+async def go_on(ended: Attempting, strategies: Sequence[Strategy], failure: Verdict) -> None:
     """Try `strategies` by the plan until one heals or none is left; all of it on record as late."""
+    deadline_at = ended.parts.clock.monotonic() + ALLOWED_S
+    attempting = replace(
+        ended,
+        asking=Asking(ended.question, ended.parts, deadline_at),
+        tried=[],
+        failed_with=list(ended.failed_with),
+        is_late=True,
+    )
     left = list(strategies)
     while left:
         plan, situation = attempting.decide(left, failure)

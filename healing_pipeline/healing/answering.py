@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from healing_pipeline.catalog.values import Source
 from healing_pipeline.healing.account import Question
-from healing_pipeline.healing.afterwards import ALLOWED_S, LearnsOn, go_on, worth_trying
+from healing_pipeline.healing.afterwards import LearnsOn, go_on, worth_trying
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.attempting import Attempting
 from healing_pipeline.healing.behind import LooksBehind
@@ -154,7 +154,7 @@ class Answering:
             self._guard.has_to_spare(each, now, wall_now)
             for each in {source, *(each.source.name for each in others)}
         ) and self._learns_on.is_due(source, failure.failure_class, now):
-            going_on = go_on(attempting.afterwards(ALLOWED_S), left, failure)
+            going_on = go_on(attempting, left, failure)
             self._learns_on.begin(source, failure.failure_class, going_on)
 
     async def _by_plan(

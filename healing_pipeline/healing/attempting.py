@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from healing_pipeline.healing.account import (
     Question,
@@ -30,7 +30,6 @@ from healing_pipeline.healing.strategy import (
 )
 from healing_pipeline.healing.tuning import tuned
 from healing_pipeline.healing.upstream import Asking
-from healing_pipeline.learning.belief import PLAIN_HEALS
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 
@@ -103,17 +102,6 @@ class Attempting:
         belief = self.parts.belief.weights(source, names, situation.now)
         plan = make_plan(situation, fitting, policy, belief=belief, failed=self.failed_with)
         return plan, situation
-
-    def afterwards(self, allowed_s: float) -> Attempting:
-        """What is left to try, with time of its own, once the reader has their end."""
-        deadline_at = self.parts.clock.monotonic() + allowed_s
-        return replace(
-            self,
-            asking=Asking(self.question, self.parts, deadline_at),
-            tried=[],
-            failed_with=list(self.failed_with),
-            is_late=True,
-        )
 
     def decide(self, strategies: Sequence[Strategy], failure: Verdict) -> tuple[Plan, Situation]:
         """Choose among `strategies` now, on the record."""
@@ -285,23 +273,9 @@ class Attempting:
         if isinstance(result, Healed):
             self.parts.belief.healed(self.question.endpoint.source, strategy, began_at)
         elif spent:  # what our own limits kept back tells nothing
-            self._doubt(use, result)
+            source, failed_as = self.question.endpoint.source, result.verdict.failure_class
+            self.parts.doubt(source, strategy, began_at, failed_as, met)
         return result
-
-    def _doubt(self, use: Use, result: NotHealed) -> None:
-        """Let a failed attempt tell what may be down."""
-        source, p = self.question.endpoint.source, PLAIN_HEALS
-        if use.met is not None:
-            policy = self.parts.policy.policy
-            p = policy.rate(source, use.met.failure_class, use.strategy)[0].p
-        self.parts.belief.saw(
-            source,
-            use.strategy,
-            use.began_at,
-            healed=False,
-            failure_class=result.verdict.failure_class,
-            p=p,
-        )
 
     def _tell_end(self, end: Answer | HealingFailed, met: Verdict | None) -> None:
         if self.question.origin is Origin.READER:

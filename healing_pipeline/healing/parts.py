@@ -15,8 +15,9 @@ from healing_pipeline.healing.guard.guard import Guard
 from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.strategy import Alternate, Way
 from healing_pipeline.healing.validation import Scrutiny
-from healing_pipeline.learning.belief import Belief
-from healing_pipeline.probing.response import Response
+from healing_pipeline.learning.belief import PLAIN_HEALS, Belief
+from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.response import Response, Verdict
 from healing_pipeline.providers.provider import Provider, UpstreamRequest
 
 Send = Callable[[UpstreamRequest, float], Awaitable[Response]]
@@ -77,6 +78,20 @@ class Parts:
     scrutiny: Scrutiny = field(default_factory=Scrutiny)
     batches: Batches = field(default_factory=Batches)
     sessions: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+
+    def doubt(
+        self,
+        source: str,
+        strategy: str,
+        at: datetime,
+        failed_as: FailureClass,
+        met: Verdict | None,
+    ) -> None:
+        """Let an attempt that failed tell what may be down; `met` is what it was used against."""
+        p = PLAIN_HEALS
+        if met is not None:
+            p = self.policy.policy.rate(source, met.failure_class, strategy)[0].p
+        self.belief.saw(source, strategy, at, healed=False, failure_class=failed_as, p=p)
 
     def source_of(self, endpoint: Endpoint) -> Source:
         """The source of an endpoint of the catalog."""
