@@ -148,7 +148,9 @@ def test_a_snapshot_comes_back_from_postgresql_as_it_was(database_url, fact):
         store.close()
 
 
-@pytest.mark.parametrize("table", ["attempt", "decision", "answer", "probe_result", "incident_event"])
+@pytest.mark.parametrize(
+    "table", ["attempt", "decision", "answer", "probe_result", "incident_event"]
+)
 @pytest.mark.parametrize(
     "change",
     ["UPDATE {} SET at = now()", "DELETE FROM {}", "TRUNCATE {}"],
