@@ -53,12 +53,16 @@ def healed(database_url: str, policy: Policy | None = None, script=only_the_othe
     if policy is not None:
         world.engine._parts.policy.put(policy)
     answer = world.fetch(accepts=frozenset(Fidelity))
+    stored(database_url, world)
+    return answer.request_id
+
+
+def stored(database_url: str, world: World) -> None:
     store = FactStore(database_url)
     try:
         store.store(world.facts)
     finally:
         store.close()
-    return answer.request_id
 
 
 def publish(database) -> int:
@@ -110,6 +114,40 @@ def test_a_choice_is_made_again_by_the_policy_of_that_time(
     assert (choice["policy_version"], choice["policy"]) == (version, POLICY.fingerprint[:12])
     assert choice["candidates"][0]["strategy"] == "fallback_provider"
     assert choice["candidates"][0]["layer"] == "inner"
+
+
+def test_what_was_tried_after_the_answer_is_marked_late(
+    installation, database, database_url, capsys
+):
+    retry = {"exponential_backoff_retry": HOPELESS}
+    policy = Policy(as_of=NOON, inner={("line", "server_error"): retry})
+    with database.connection() as connection:
+        store_policy(connection, Judged(policy, PUBLISHED, "in a test"), NOON)
+    world = World(lambda *_: good(), first_id=uuid4().int >> 1)
+    world.engine._parts.policy.put(policy)
+    world.observe()
+    world.time.elapsed += 5.0
+    answers = iter([bad(FailureClass.SERVER_ERROR)])
+    world.script = lambda *_: next(answers, good(as_of=1.0))
+    answer = world.fetch(learn_on=True)
+    stored(database_url, world)
+    code, told = explained(capsys, installation, answer.request_id)
+    assert code == 0
+    assert [(each["strategy"], each["late"]) for each in told["attempts"]] == [
+        ("plain", False),
+        ("use_cached_data", False),
+        ("exponential_backoff_retry", True),
+    ]
+    first, second = told["decisions"]
+    assert (first["late"], second["late"]) == (False, True)
+    assert {each["strategy"]: each["verdict"] for each in first["candidates"]} == {
+        "use_cached_data": "chosen",
+        "exponential_backoff_retry": "heals less per second",
+    }
+    assert explain(installation, str(answer.request_id), last=False, as_json=False) == 0
+    said = capsys.readouterr().out
+    assert "after the reader's end" in said
+    assert "exponential_backoff_retry (late)" in said
 
 
 def test_a_policy_that_is_not_here_cannot_be_replayed_and_says_so(
