@@ -108,7 +108,7 @@ def kept(nature: Nature, seeds: Iterable[int], told: Any) -> dict[str, dict[str,
             trace = make_trace(replace(nature_of(nature), failures_per_day=rate), seed)
             contender = entrants.Ours(trace)
             contender.refit_h = 1.0
-            gaps.append(retention(trace, contender, race(trace, contender)))
+            gaps.append(retention(trace, race(trace, contender)))
             told()
         means = [
             float(np.mean([getattr(g, n) for g in gaps]))
@@ -145,10 +145,12 @@ def order_us(nature: Nature, seed: int) -> dict[str, float]:
 
 
 def percent(value: float | None) -> str:
+    """A share in per cent; a dash where it is not known."""
     return "-" if value is None else f"{100 * value:.1f}"
 
 
 def show_contest(title: str, found: dict[str, dict[str, Any]]) -> None:
+    """Print who healed how much."""
     table = Table(title=title, box=SIMPLE, title_justify="left")
     weeks = [each for each in WEEKS if any(f["weeks"][each] is not None for f in found.values())]
     heads = ("healed %", "headroom %", *(f"week {each}" for each in weeks), "first 20 of new")
@@ -170,6 +172,7 @@ def show_contest(title: str, found: dict[str, dict[str, Any]]) -> None:
 
 
 def show_weeks(found: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """Print the weeks beside the document's."""
     table = Table(
         title="Week by week: per cent healed, beside the document's curve and this world's ceiling",
         box=SIMPLE,
@@ -196,6 +199,7 @@ def show_weeks(found: dict[str, dict[str, dict[str, Any]]]) -> None:
 
 
 def show_kept(found: dict[str, dict[str, float]]) -> None:
+    """Print retention with its definition."""
     table = Table(title="Retention", box=SIMPLE, title_justify="left")
     for head in ("failures/day", "steady gap", "gap meeting B", "gap on return", "retention"):
         table.add_column(head, justify="right")
@@ -211,6 +215,7 @@ def show_kept(found: dict[str, dict[str, float]]) -> None:
 
 @contextmanager
 def progress(steps: int) -> Iterator[Any]:
+    """A bar that moves with each race."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -240,6 +245,7 @@ def natures(settings: list[str]) -> Nature:
 
 
 def main() -> None:
+    """Race, measure, print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from healing_world.race import Attempt
-from healing_world.world import DEPENDENCIES, ERRORS, NEEDS, SHARED, STRATEGIES, Trace
 
 from healing_pipeline.learning import Policy
 from healing_pipeline.learning.fitting import fit_knowledge
@@ -29,6 +27,8 @@ from healing_pipeline.learning.knowledge import (
     pairs_of,
 )
 from healing_pipeline.learning.packing import packed
+from healing_world.race import Attempt
+from healing_world.world import ERRORS, NEEDS, SHARED, STRATEGIES, Trace
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HOURS_A_MONTH = 30 * 24.0
@@ -85,7 +85,7 @@ class Knowing(Fixed):
 
 
 class Oracle(Knowing):
-    """Knows the current rates, and which dependencies are up: the ceiling of what can be learned."""
+    """Knows the current rates and which dependencies are up: the ceiling of learning."""
 
     name = "oracle, adaptive"
 
@@ -130,7 +130,8 @@ class Tables:
 
 def joined(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """One frame of two."""
-    return new if not len(old) else pd.concat([old, new], ignore_index=True) if len(new) else old
+    both = [each for each in (old, new) if len(each)]
+    return pd.concat(both, ignore_index=True) if len(both) == 2 else (both or [old])[0]
 
 
 class Ours(Fixed):

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
 from healing_world.contenders import packed_first
-from healing_world.race import Contender, Outcome
+from healing_world.race import Outcome
 from healing_world.world import BUDGET_S, DAY_H, Nature, Trace
 
 Array = np.ndarray[Any, Any]
@@ -17,10 +18,11 @@ DAYS = 28.0
 EARLY = 8
 
 DEFINITION = (
-    "A -> B -> A, 28 days each; every source and every failure class changes. gap = how much likelier "
-    "the best first attempt heals than the one that was made. retention = 1 - (gap on return - steady "
-    "gap) / (gap on first meeting B - steady gap), each over the first 8 failures of every (source, "
-    "class), steady = the second half of the first A. 1: as if never left; 0: as bad as something new."
+    "A -> B -> A, 28 days each; every source and every failure class changes. gap = how much "
+    "likelier the best first attempt heals than the one that was made. retention = 1 - (gap on "
+    "return - steady gap) / (gap on first meeting B - steady gap), each over the first 8 failures "
+    "of every (source, class), steady = the second half of the first A. 1: as if never left; 0: as "
+    "bad as something new."
 )
 
 
@@ -34,6 +36,7 @@ class Retention:
 
     @property
     def value(self) -> float:
+        """What is kept: 1 all, 0 nothing; less where coming back is worse than something new."""
         return 1.0 - (self.returning - self.steady) / (self.meeting - self.steady)
 
 
@@ -42,9 +45,8 @@ def nature_of(nature: Nature) -> Nature:
     return replace(nature, weeks=12, newcomers=0, there_and_back_days=DAYS, drift=0.0)
 
 
-def retention(trace: Trace, contender: Contender, outcome: Outcome) -> Retention:
+def retention(trace: Trace, outcome: Outcome) -> Retention:
     """Measure it on a trace of `nature_of`, from what a contender picked first."""
-    del contender
     phase = (trace.at_h // (DAYS * DAY_H)).astype(int)
     best = np.array([_best(trace, event) for event in range(len(trace))])
     rows = np.arange(len(trace))

@@ -58,7 +58,7 @@ class Nature:
     failures_per_day : float
         Of each source.
     change_every_days, drift : float
-        How often a source changes abruptly, and how far rates wander (log-odds, standard deviation).
+        How often a source changes abruptly, and how far rates wander (log-odds, one deviation).
     deviation : float
         Of a source from the common rates, log-odds.
     quirks : float
@@ -119,6 +119,7 @@ class Trace:
 
 
 def sigmoid(x: Array) -> Array:
+    """Log-odds as probabilities."""
     return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 

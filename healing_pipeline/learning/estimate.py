@@ -33,7 +33,7 @@ TIMESCALE_MEMORY = 0.95
 CHAPTER_MEMORY = 0.8
 
 # The same for every other attempt at the source: what a row said long ago says nothing of a return.
-CHAPTER_SOURCE_MEMORY = 0.9
+CHAPTER_SOURCE_MEMORY = 0.97
 
 # Attempts that make a chapter: enough to have tried what is tried at all.
 CHAPTER_TRIES = 300
