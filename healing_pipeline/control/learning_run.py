@@ -170,6 +170,8 @@ def make_policy(
         comparison.value_new,
         comparison.value_old,
         comparison.standard_error,
+        comparison.value_floor,
+        comparison.value_ceiling,
     )
     kept = policies.store_policy(connection, judged, as_of)
     return Made(status, kept, reason, policy, old, comparison)
@@ -227,7 +229,7 @@ def last_day(connection: Connection[Any], as_of: datetime, sources: Sequence[str
 def healing_days(connection: Connection[Any], as_of: datetime) -> list[LearningDay]:
     """How healing went, day by day, as far back as the inner layer."""
     return [
-        LearningDay(row["day"].date(), row["healed"], row["first_try"])
+        LearningDay(row["day"].date(), row["healed"], row["first_try"], row["headroom"])
         for row in learning.healing_days(connection, day_of(as_of - INNER_FOR), as_of)
     ]
 

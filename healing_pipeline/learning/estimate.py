@@ -216,7 +216,9 @@ def _recall_chapters(
     account = np.clip(account, -FURTHEST, FURTHEST) + np.log(CHAPTERS_SHARE / len(tries))
     both = np.vstack([account, np.full((1, classes), np.log(1.0 - CHAPTERS_SHARE))])
     weights = _softmax(both.T)
-    mixed = np.einsum("ec,cek->ek", weights[:, :-1], then) + weights[:, -1:] * rates
+    # What a chapter did not try, it says nothing of.
+    recalled = _posterior(healed, tries - healed, rates, CHAPTER_PRIOR_STRENGTH)
+    mixed = np.einsum("ec,cek->ek", weights[:, :-1], recalled) + weights[:, -1:] * rates
     rates[:] = mixed
 
 

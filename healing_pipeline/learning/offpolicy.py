@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from healing_pipeline.learning.policy import Policy
+from healing_pipeline.learning.policy import EMPTY, Policy, Rate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,9 @@ BUDGET_S = 3.0
 # What the eye would not see in a week's figures is no reason to stop learning.
 LEAST_LOSS = 0.01
 STANDARD_ERRORS = 2.0
+
+# Below this there is no headroom to have a share of.
+LEAST_ROOM = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,29 @@ class Comparison:
         Mean chance to heal within the budget; None without events.
     standard_error : float or None
         Of ``value_new - value_old``, paired; None without events.
+    value_floor, value_ceiling : float or None
+        The same chance without learning (the published rates), and in hindsight (the rates that the
+        day itself had); None without events.
     """
 
     events: int
     value_new: float | None = None
     value_old: float | None = None
     standard_error: float | None = None
+    value_floor: float | None = None
+    value_ceiling: float | None = None
+
+    @property
+    def headroom(self) -> float | None:
+        """Where the new one stands between no learning (0) and hindsight (1).
+
+        None without events, and where no order could have been better than the published one. It
+        may leave [0, 1]: hindsight sees rates, not the outcome of each event.
+        """
+        if self.value_new is None or self.value_floor is None or self.value_ceiling is None:
+            return None
+        room = self.value_ceiling - self.value_floor
+        return (self.value_new - self.value_floor) / room if room > LEAST_ROOM else None
 
     @property
     def is_worse(self) -> bool:
@@ -127,13 +148,25 @@ def compare(
         return Comparison(0)
     orders = [
         {kind: _within(policy, kind, sums, budget_s) for kind, sums in day.items()}
-        for policy in (new, old)
+        for policy in (new, old, EMPTY, _hindsight(day))
     ]
     values = [
         [_value(orders_of[kind], outcomes, day[kind]) for (_, kind), outcomes in events.items()]
         for orders_of in orders
     ]
     return _compared(*values)
+
+
+def _hindsight(day: _Day) -> Policy:
+    """What somebody would have done who knew the day's rates beforehand."""
+    return Policy(
+        inner=MappingProxyType(
+            {
+                kind: MappingProxyType({name: Rate(known.rate) for name, known in sums.items()})
+                for kind, sums in day.items()
+            }
+        )
+    )
 
 
 def _within(
@@ -158,7 +191,9 @@ def _value(order: Sequence[str], outcomes: Mapping[str, bool], sums: Mapping[str
     return 1.0 - lost
 
 
-def _compared(new: Sequence[float], old: Sequence[float]) -> Comparison:
+def _compared(
+    new: Sequence[float], old: Sequence[float], floor: Sequence[float], ceiling: Sequence[float]
+) -> Comparison:
     count = len(new)
     differences = [a - b for a, b in zip(new, old, strict=True)]
     mean = math.fsum(differences) / count
@@ -168,4 +203,6 @@ def _compared(new: Sequence[float], old: Sequence[float]) -> Comparison:
         value_new=math.fsum(new) / count,
         value_old=math.fsum(old) / count,
         standard_error=math.sqrt(variance / count),
+        value_floor=math.fsum(floor) / count,
+        value_ceiling=math.fsum(ceiling) / count,
     )

@@ -35,6 +35,8 @@ class Judged:
         Events it was held against.
     value_new, value_old, standard_error : float or None
         Chance to heal under it and under the one before; None without events.
+    value_floor, value_ceiling : float or None
+        The same without learning, and in hindsight.
     """
 
     policy: Policy
@@ -44,6 +46,8 @@ class Judged:
     value_new: float | None = None
     value_old: float | None = None
     standard_error: float | None = None
+    value_floor: float | None = None
+    value_ceiling: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ def store_policy(connection: Connection[Any], judged: Judged, now: datetime) -> 
         value_new=judged.value_new,
         value_old=judged.value_old,
         standard_error=judged.standard_error,
+        value_floor=judged.value_floor,
+        value_ceiling=judged.value_ceiling,
     )
     if judged.status == PUBLISHED:
         _SQL.publish(connection, version=version, at=now, reason=judged.reason, is_rollback=False)

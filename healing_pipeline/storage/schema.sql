@@ -459,6 +459,8 @@ CREATE TABLE healing.policy (
     value_new float8, -- chance to heal within the budget; null without events
     value_old float8,
     standard_error float8, -- of value_new - value_old, paired
+    value_floor float8, -- without learning
+    value_ceiling float8, -- in hindsight
     UNIQUE (version, status) -- for the foreign key of policy_publication
 );
 CREATE TRIGGER policy_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.policy

@@ -111,3 +111,17 @@ def test_a_policy_is_never_worse_than_itself_and_values_are_chances(attempts, on
         assert found.value_new == found.value_old
         assert 0.0 <= found.value_new <= 1.0
         assert found.standard_error == 0.0
+
+
+def test_headroom_is_measured_from_no_learning_to_hindsight():
+    # Published: the two are strangers of equal rates, so `good` comes first by its name. In
+    # hindsight it does too; what puts `slow` first stands below no learning.
+    found = compare(policy(slow=0.9, good=0.1), EMPTY, a_day_of(40))
+    assert (found.value_floor, found.value_ceiling, found.headroom) == (1.0, 1.0, None)
+    # By their names the wrong one comes first, and there is something to learn.
+    names = {"slow": "a_slow", "good": "z_good"}
+    turned = a_day_of(40).replace({"strategy": names})
+    learned = compare(policy(a_slow=0.1, z_good=0.9), EMPTY, turned)
+    assert (learned.value_floor, learned.value_ceiling, learned.headroom) == (0.0, 1.0, 1.0)
+    untaught = compare(EMPTY, EMPTY, turned)
+    assert untaught.headroom == 0.0

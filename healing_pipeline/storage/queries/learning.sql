@@ -196,7 +196,8 @@ SELECT day, source, failure_class, strategy, tries, healed, exact, late_tries, l
 
 -- name: healing_days(from_at, to_at)
 -- By day: of the readers' requests that met a healable failure, the share that was answered; of the
--- attempts with a strategy, the share that healed. Null where there was none; empty: neither.
+-- attempts with a strategy, the share that healed; and where the day's last policy stood between no
+-- learning and hindsight. Null where there was none; empty: none of all.
 WITH asked AS (
     SELECT date_bin('1 day', at, 'epoch') AS day, avg((NOT failed)::int)::float8 AS healed
       FROM answer
@@ -207,9 +208,16 @@ WITH asked AS (
       FROM inner_knowledge
      WHERE hour >= :from_at AND hour < :to_at
      GROUP BY day
+), judged AS (
+    SELECT DISTINCT ON (date_bin('1 day', as_of, 'epoch'))
+           date_bin('1 day', as_of, 'epoch') AS day,
+           (value_new - value_floor) / NULLIF(value_ceiling - value_floor, 0) AS headroom
+      FROM policy
+     WHERE as_of >= :from_at AND as_of < :to_at AND value_ceiling - value_floor > 0.001
+     ORDER BY date_bin('1 day', as_of, 'epoch'), as_of DESC
 )
-SELECT day, asked.healed, tried.first_try
-  FROM asked FULL JOIN tried USING (day)
+SELECT day, asked.healed, tried.first_try, judged.headroom
+  FROM asked FULL JOIN tried USING (day) FULL JOIN judged USING (day)
  ORDER BY day;
 
 -- name: parameter_rows(from_at, to_at)

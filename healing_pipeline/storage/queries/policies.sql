@@ -8,11 +8,11 @@ SELECT version, fingerprint, document FROM policy_active;
 -- Whoever publishes sees what was published before.
 SELECT pg_advisory_xact_lock(hashtextextended('healing policy', 0));
 
--- name: add_policy(as_of, made_at, fingerprint, document, status, reason, events, value_new, value_old, standard_error)$
+-- name: add_policy(as_of, made_at, fingerprint, document, status, reason, events, value_new, value_old, standard_error, value_floor, value_ceiling)$
 INSERT INTO policy (as_of, made_at, fingerprint, document, status, reason, events, value_new,
-                    value_old, standard_error)
+                    value_old, standard_error, value_floor, value_ceiling)
 VALUES (:as_of, :made_at, :fingerprint, :document, :status, :reason, :events, :value_new,
-        :value_old, :standard_error)
+        :value_old, :standard_error, :value_floor, :value_ceiling)
 RETURNING version;
 
 -- name: publish(version, at, reason, is_rollback)!
