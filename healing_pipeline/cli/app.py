@@ -180,12 +180,16 @@ def drill(
 def report(
     config: Config = DEFAULT_CONFIG,
     hours: Annotated[float, typer.Option(help="How far back to look.")] = 24.0,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="A folder to draw into: what heals at each source, and the curve."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the health of every endpoint, and what was healed how."""
+    """Show the health of every endpoint, what was healed how, and what was learned."""
     from healing_pipeline.cli import report as command
 
-    raise typer.Exit(command.report(config, hours=hours, as_json=as_json))
+    raise typer.Exit(command.report(config, hours=hours, as_json=as_json, pictures=pictures))
 
 
 @app.command()

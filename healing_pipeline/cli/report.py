@@ -11,7 +11,13 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from healing_pipeline.cli.console import COLOURS, out, print_json
+from healing_pipeline.cli.console import COLOURS, err, out, print_json
+from healing_pipeline.cli.report_learning import (
+    draw,
+    learning_document,
+    show_learning,
+)
+from healing_pipeline.control.learning_run import read_learning
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog, state_dir
 from healing_pipeline.reporting.health import HEALTHY, totals
@@ -26,8 +32,8 @@ from healing_pipeline.storage.reports import (
 )
 
 
-def report(config: Path, *, hours: float, as_json: bool) -> int:
-    """Print the report for the last `hours`; 0 when it could be made."""
+def report(config: Path, *, hours: float, as_json: bool, pictures: Path | None = None) -> int:
+    """Print the report for the last `hours`, and draw what was learned; 0 when it could be made."""
     if not 0 < hours <= 24 * 366:
         raise ConfigurationError(
             f"{hours:g} hours cannot be reported on.", "Give --hours between 0 and 8784."
@@ -43,12 +49,18 @@ def report(config: Path, *, hours: float, as_json: bool) -> int:
                 rows = health_rows(connection, since, now)
                 incidents = recent_incidents(connection, since, 1000)
                 remedies = summary_by_strategy(connection, since, now)
+                learned = read_learning(connection, now)
     finally:
         address.close()
     if as_json:
-        print_json(_document(rows, incidents, remedies, hours))
+        document = _document(rows, incidents, remedies, hours)
+        print_json({**document, "learning": learning_document(learned)})
     else:
         _show(rows, incidents, remedies, hours)
+        show_learning(learned)
+    if pictures is not None:
+        drawn = draw(learned, pictures)
+        err.print(f"{len(drawn)} pictures in {pictures}: {', '.join(drawn) or 'nothing to draw'}")
     return 0
 
 

@@ -226,6 +226,22 @@ def last_day(connection: Connection[Any], as_of: datetime, sources: Sequence[str
     return frame(rows, (*ATTEMPT_COLUMNS, "exact"))
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The policy in force, and how healing went; no version before the first."""
+
+    version: int | None
+    policy: Policy
+    days: list[LearningDay]
+
+
+def read_learning(connection: Connection[Any], now: datetime) -> Learned:
+    """What the tables say of learning."""
+    active = policies.active_policy(connection)
+    version, policy = (None, EMPTY) if active is None else active
+    return Learned(version, policy, healing_days(connection, now))
+
+
 def healing_days(connection: Connection[Any], as_of: datetime) -> list[LearningDay]:
     """How healing went, day by day, as far back as the inner layer."""
     return [

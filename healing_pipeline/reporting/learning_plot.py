@@ -42,14 +42,30 @@ class LearningDay:
 
 
 def heat_map(policy: Policy, source: str) -> str:
-    """Failure class by strategy at one source, as Markdown with an embedded PNG.
+    """`heat_map_png` as Markdown with the picture embedded; a sentence where there is none."""
+    picture = heat_map_png(policy, source)
+    if picture is None:
+        return f"Nothing was tried at {source} yet."
+    return _markdown(picture, f"what heals at {source}")
+
+
+def learning_curve(days: Sequence[LearningDay]) -> str:
+    """`learning_curve_png` as Markdown with the picture embedded; a sentence without days."""
+    picture = learning_curve_png(days)
+    if picture is None:
+        return "No day with a failure is over yet."
+    return _markdown(picture, "healing day by day")
+
+
+def heat_map_png(policy: Policy, source: str) -> bytes | None:
+    """Failure class by strategy at one source, as a PNG; None where nothing was tried.
 
     Each cell says how likely the strategy heals, in per cent, and in brackets of how many attempts
     that is known; empty where nothing was tried.
     """
     rows = {each: rates for (name, each), rates in policy.inner.items() if name == source}
     if not rows:
-        return f"Nothing was tried at {source} yet."
+        return None
     classes = sorted(rows)
     strategies = sorted({name for rates in rows.values() for name in rates})
     figure, axes = _figure(1.6 + 0.75 * len(strategies), 1.9 + 0.42 * len(classes))
@@ -69,13 +85,13 @@ def heat_map(policy: Policy, source: str) -> str:
     axes.set_xticks(range(len(strategies)), strategies, rotation=35, ha="right", fontsize=7)
     axes.set_yticks(range(len(classes)), classes, fontsize=7)
     axes.set_title(f"{source}: chance to heal, per cent (attempts)", fontsize=9)
-    return _markdown(figure, f"what heals at {source}")
+    return _png(figure)
 
 
-def learning_curve(days: Sequence[LearningDay]) -> str:
-    """Healing day by day, as Markdown with an embedded PNG."""
+def learning_curve_png(days: Sequence[LearningDay]) -> bytes | None:
+    """Healing day by day, as a PNG; None without days."""
     if not days:
-        return "No day with a failure is over yet."
+        return None
     figure, axes = _figure(7.5, 3.2)
     for label, colour, marker, values in (
         ("readers healed", HEALED, "o", [each.healed for each in days]),
@@ -103,7 +119,7 @@ def learning_curve(days: Sequence[LearningDay]) -> str:
         "Headroom: from the order without learning (0) to the best in hindsight (1)", fontsize=8
     )
     axes.legend(fontsize=7, frameon=False, loc="lower right")
-    return _markdown(figure, "healing day by day")
+    return _png(figure)
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
@@ -115,10 +131,13 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     return figure, figure.subplots()
 
 
-def _markdown(figure: Any, title: str) -> str:
+def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    image = buffer.getvalue()
+    return buffer.getvalue()
+
+
+def _markdown(image: bytes, title: str) -> str:
     if len(image) > MOST_BYTES:
-        return f"The picture of {title} is too large to store; see `healing report`."
+        return f"The picture of {title} is too large to store; see `healing report --pictures`."
     return f"![{title}](data:image/png;base64,{base64.b64encode(image).decode()})"
