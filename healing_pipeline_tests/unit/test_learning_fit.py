@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from learned_attempts import BEGIN, FITTED, after, attempts, frame, tries
 
+import healing_pipeline
 from healing_pipeline.learning import Policy, fit
 from healing_pipeline.learning.fitting import fit_knowledge
 from healing_pipeline.learning.knowledge import (
@@ -259,3 +262,11 @@ def test_times_without_a_zone_are_refused_with_the_cure() -> None:
         fit(naive, LATER)
     with pytest.raises(ValueError, match="time zone"):
         fit(tries("1"), datetime(2026, 1, 1))  # noqa: DTZ001 (that is the point)
+
+
+def test_the_example_of_the_documentation_runs() -> None:
+    page = (Path(healing_pipeline.__file__).parents[1] / "docs" / "learning.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(example, names)  # our own page
+    assert names["order"] == ["use_cached_data", "alternate_host", "exponential_backoff_retry"]
