@@ -378,7 +378,7 @@ def test_healing_by_day_counts_what_readers_met_and_what_was_tried(database):
     learned(database, NINE, NINE + 2 * A_DAY)
     with database.connection() as connection:
         found = learning.healing_days(connection, MIDNIGHT, MIDNIGHT + 2 * A_DAY)
-    assert values(found) == [(MIDNIGHT, 0.75, 0.5), (MIDNIGHT + A_DAY, None, 1.0)]
+    assert values(found) == [(MIDNIGHT, 0.75, 0.5, None), (MIDNIGHT + A_DAY, None, 1.0, None)]
 
 
 # -- the schema ------------------------------------------------------------------------------------
