@@ -11,7 +11,22 @@ from rich.table import Table
 from healing_pipeline.cli.console import out
 from healing_pipeline.control.learning_run import Learned
 from healing_pipeline.errors import ConfigurationError
+from healing_pipeline.learning.co_failure import GROUP_COLUMNS, PAIR_OF_COLUMNS
+from healing_pipeline.learning.patterns import (
+    GLOBAL_PATTERN_COLUMNS,
+    SOURCE_PATTERN_COLUMNS,
+    WINDOW_COLUMNS,
+)
 from healing_pipeline.reporting.learning_plot import heat_map_png, learning_curve_png
+
+# By name in the policy: title and columns; a policy's own text sorts its columns by name.
+TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "source_patterns": ("What fails where", SOURCE_PATTERN_COLUMNS),
+    "global_patterns": ("What heals what, over all sources", GLOBAL_PATTERN_COLUMNS),
+    "throttling_windows": ("When a source limits", WINDOW_COLUMNS),
+    "sources_failing_together": ("Sources that fail together", PAIR_OF_COLUMNS),
+    "groups_failing_together": ("Endpoints that fail together", GROUP_COLUMNS),
+}
 
 # Lines of a table for people; `--json` has all.
 SHOWN = 12
@@ -45,18 +60,10 @@ def show_learning(learned: Learned) -> None:
     if learned.version is None:
         out.print("Nothing was learned yet: `healing learn` folds what is stored.")
         return
-    tables = learned.policy.tables
-    titles = {
-        "source_patterns": "What fails where",
-        "global_patterns": "What heals what, over all sources",
-        "throttling_windows": "When a source limits",
-        "sources_failing_together": "Sources that fail together",
-        "groups_failing_together": "Endpoints that fail together",
-    }
-    for name, title in titles.items():
-        rows = tables.get(name, [])
+    for name, (title, columns) in TABLES.items():
+        rows = learned.policy.tables.get(name, [])
         if rows:
-            out.print(_table(f"{title}, policy {learned.version}", rows))
+            out.print(_table(f"{title}, policy {learned.version}", columns, rows))
     known = [each for each in learned.days if each.headroom is not None]
     if known:
         newest = known[-1]
@@ -66,14 +73,15 @@ def show_learning(learned: Learned) -> None:
         )
 
 
-def _table(title: str, rows: list[dict[str, Any]]) -> Table:
+def _table(title: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> Table:
     rest = len(rows) - SHOWN
     more = f" ({rest} more in --json)" if rest > 0 else ""
     table = Table(title=f"{title}{more}", box=SIMPLE, pad_edge=False)
-    for column, value in rows[0].items():
-        table.add_column(column, justify="left" if isinstance(value, str) else "right")
+    for column in columns:
+        text = isinstance(rows[0][column], str)
+        table.add_column(column, justify="left" if text else "right")
     for row in rows[:SHOWN]:
-        table.add_row(*("-" if value is None else str(value) for value in row.values()))
+        table.add_row(*("-" if row[each] is None else str(row[each]) for each in columns))
     return table
 
 

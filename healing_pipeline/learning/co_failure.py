@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 
+PAIR_OF_COLUMNS = ("left", "right", "together", "left_windows", "right_windows", "share")
+GROUP_COLUMNS = ("group", "size", "windows")
+
 WINDOWS_AN_HOUR = 12
 
 # What failed in fewer windows may have met another by chance.

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 
+SOURCE_PATTERN_COLUMNS = (
+    *("source", "pattern_type", "occurrence_count", "fix_success_rate", "optimal_threshold"),
+)
+GLOBAL_PATTERN_COLUMNS = ("pattern", "count", "success_rate", "optimal_params")
+WINDOW_COLUMNS = ("source", "from_hour", "to_hour", "share", "elsewhere", "days")
+
 # Calls of which a burst of failures is judged; a threshold is for so many.
 JUDGED_CALLS = 20
 # Standard errors above the usual that are no chance any more.
