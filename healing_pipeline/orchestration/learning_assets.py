@@ -185,7 +185,7 @@ def policy_metadata(made: learning_run.Made) -> dict[str, Any]:
         "events": compared.events,
         "value_new": "no events" if compared.value_new is None else compared.value_new,
         "value_old": "no events" if compared.value_old is None else compared.value_old,
-        "headroom": "no events" if compared.headroom is None else compared.headroom,
+        "headroom": "nothing to gain" if compared.headroom is None else compared.headroom,
         "rates": sum(len(rates) for rates in made.policy.inner.values()),
         "changed": len(found),
         "changes": records_table(shown, CHANGE_COLUMNS),
