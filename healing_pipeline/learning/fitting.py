@@ -7,7 +7,7 @@ clock, and every sum in the order of sorted names, so equal tables give byte-equ
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,8 @@ def fit(attempts: pd.DataFrame, as_of: datetime) -> Policy:
     attempts : DataFrame
         One row per use of a strategy, in any order, with the columns
 
-        - ``at``: aware time; ``event_id``: of the failure it was used against; ``attempt_no``:
-          from 1 within the event;
+        - ``at``: time, UTC where it names no zone;
+        - ``event_id``: of the failure it was used against; ``attempt_no``: from 1 within it;
         - ``source``, ``failure_class``, ``strategy``: names, known to us or not;
         - ``healed``: bool; ``seconds``: float, >= 0; ``late``: bool, whether it ended after the
           deadline: such attempts teach like others;
@@ -39,7 +39,7 @@ def fit(attempts: pd.DataFrame, as_of: datetime) -> Policy:
 
         Repetitions of (event, attempt) count once. May be empty.
     as_of : datetime
-        Aware; nothing of that moment or later teaches.
+        UTC where it names no zone; nothing of that moment or later teaches.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def fit(attempts: pd.DataFrame, as_of: datetime) -> Policy:
     Raises
     ------
     ValueError
-        If a column is missing or a time has no time zone.
+        If a column is missing, or `at` holds no times.
 
     Notes
     -----
@@ -57,14 +57,20 @@ def fit(attempts: pd.DataFrame, as_of: datetime) -> Policy:
     """
     import pandas as pd
 
-    from healing_pipeline.learning.knowledge import checked, inner_of, outer_of, pairs_of
+    from healing_pipeline.learning.knowledge import (
+        checked,
+        inner_of,
+        moments,
+        outer_of,
+        pairs_of,
+    )
 
     if as_of.tzinfo is None:
-        raise ValueError("`as_of` has no time zone. Give an aware UTC time.")
+        as_of = as_of.replace(tzinfo=UTC)
     if not len(attempts):
         return Policy(as_of=as_of)
     checked(attempts)
-    known = attempts[attempts["at"] < pd.Timestamp(as_of)]
+    known = attempts[moments(attempts["at"]) < pd.Timestamp(as_of)]
     inner = inner_of(known)
     return _fitted(inner, outer_of(inner), pairs_of(known), as_of)
 

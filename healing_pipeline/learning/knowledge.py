@@ -63,13 +63,12 @@ def ordered(attempts: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If a column is missing, or `at` is not aware.
+        If a column is missing, or `at` holds no times.
     """
     import numpy as np
-    import pandas as pd
 
     checked(attempts)
-    frame = attempts.assign(at=pd.to_datetime(attempts["at"]).dt.tz_convert("UTC"))
+    frame = attempts.assign(at=moments(attempts["at"]))
     if "exact" not in frame.columns:
         frame["exact"] = frame["healed"]
     frame = frame.drop_duplicates(["event_id", "attempt_no"])
@@ -85,22 +84,36 @@ def checked(attempts: pd.DataFrame) -> None:
     Raises
     ------
     ValueError
-        If one is missing, or `at` holds no aware times.
+        If one is missing, or `at` holds no times.
     """
-    import pandas as pd
-
     missing = [each for each in ATTEMPT_COLUMNS if each not in attempts.columns]
     if missing:
         raise ValueError(
             f"The attempts lack {', '.join(missing)}. "
             f"Give a frame with {', '.join(ATTEMPT_COLUMNS)}."
         )
-    at = attempts["at"]
-    if not isinstance(at.dtype, pd.DatetimeTZDtype):
+    moments(attempts["at"])
+
+
+def moments(at: pd.Series[Any]) -> pd.Series[Any]:
+    """Times as aware UTC; those without a zone are taken to be UTC, as everything here is.
+
+    Raises
+    ------
+    ValueError
+        If they are no times.
+    """
+    import pandas as pd
+
+    if not isinstance(at.dtype, pd.DatetimeTZDtype) and pd.api.types.is_numeric_dtype(at.dtype):
         raise ValueError(
-            f"The column `at` holds {at.dtype}. Give aware UTC times: "
-            "pd.to_datetime(attempts['at'], utc=True)."
+            f"The column `at` holds {at.dtype}. Give times: "
+            "pd.to_datetime(..., unit=..., utc=True)."
         )
+    try:
+        return pd.to_datetime(at, utc=True)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"The column `at` holds what is no time: {error}.") from error
 
 
 def inner_of(attempts: pd.DataFrame) -> pd.DataFrame:

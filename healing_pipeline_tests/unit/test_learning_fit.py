@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -255,13 +254,20 @@ def test_a_missing_column_is_named(column: str) -> None:
         fit(tries("1").drop(columns=column), LATER)
 
 
-def test_times_without_a_zone_are_refused_with_the_cure() -> None:
-    naive = tries("1")
-    naive["at"] = naive["at"].dt.tz_localize(None)
-    with pytest.raises(ValueError, match="utc=True"):
-        fit(naive, LATER)
-    with pytest.raises(ValueError, match="time zone"):
-        fit(tries("1"), datetime(2026, 1, 1))  # noqa: DTZ001 (that is the point)
+def test_times_without_a_zone_are_utc_and_other_zones_are_the_same_moment() -> None:
+    aware = tries("1101")
+    policy = fit(aware, LATER)
+    naive = aware.assign(at=aware["at"].dt.tz_localize(None))
+    assert fit(naive, LATER.replace(tzinfo=None)) == policy
+    elsewhere = aware.assign(at=aware["at"].dt.tz_convert("America/New_York"))
+    assert fit(elsewhere, LATER) == policy
+    assert fit(aware.assign(at=aware["at"].astype(str)), LATER) == policy
+
+
+@pytest.mark.parametrize("at", [0.5, "yesterday"])
+def test_what_is_no_time_is_refused_with_the_cure(at: object) -> None:
+    with pytest.raises(ValueError, match="`at`"):
+        fit(tries("1").assign(at=at), LATER)
 
 
 def test_the_example_of_the_documentation_runs() -> None:
