@@ -9,7 +9,8 @@ from typing import Any
 
 from healing_pipeline.healing import weighing
 from healing_pipeline.healing.strategy import Applicability, Situation, Strategy
-from healing_pipeline.learning.policy import EMPTY, Considered, Policy
+from healing_pipeline.learning.policy import EMPTY, Policy
+from healing_pipeline.learning.rates import Considered
 
 _CERTAIN: Mapping[str, float] = MappingProxyType({})
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from healing_pipeline.healing.strategies.exponential_backoff_retry import ExponentialBackoffRetry
 from healing_pipeline.healing.strategy import Strategy
-from healing_pipeline.learning.policy import Parameters
+from healing_pipeline.learning.rates import Parameters
 
 # What nearly all good calls of a quick source keep would cut off the rest at any hiccup.
 LEAST_TIMEOUT_S = 0.25

@@ -13,8 +13,9 @@ from typing import Any
 
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategy import Strategy
-from healing_pipeline.learning.policy import Choice, Considered, Policy, Rate
+from healing_pipeline.learning.policy import Policy
 from healing_pipeline.learning.published import PUBLISHED
+from healing_pipeline.learning.rates import Choice, Considered, Rate
 
 # A reader waits this long for the data itself, so it is what an older answer costs them. One that
 # leaves out a part serves fewer, and another instrument only those who agreed to it.

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from healing_pipeline.learning.policy import Policy, Rate
+from healing_pipeline.learning.policy import Policy
+from healing_pipeline.learning.rates import Rate
 
 if TYPE_CHECKING:
     import pandas as pd

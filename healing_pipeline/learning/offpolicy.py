@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from healing_pipeline.learning.policy import EMPTY, Policy, Rate
+from healing_pipeline.learning.policy import EMPTY, Policy
+from healing_pipeline.learning.rates import Rate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from healing_pipeline.learning.policy import Parameters, Policy
+from healing_pipeline.learning.policy import Policy
+from healing_pipeline.learning.rates import Parameters
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,118 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from healing_pipeline.learning.packing import packed
+from healing_pipeline.learning.policy_document import document_of, parts_of
 from healing_pipeline.learning.published import published_rate
+from healing_pipeline.learning.rates import Belief, Choice, Considered, Parameters, Rate, Rates
 
 # What costs nothing upstream still takes a moment; it keeps p / c finite.
 LEAST_S = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """What is known of one strategy against one failure class.
-
-    Attributes
-    ----------
-    p : float
-        Probability that it heals, 0 to 1: a posterior mean.
-    tries : int
-        Attempts that were seen, late ones included.
-    seconds : float or None
-        Mean seconds of an attempt; None where none was seen.
-    exact : float or None
-        Share of its healed answers that were exact; None where none was seen.
-    """
-
-    p: float
-    tries: int = 0
-    seconds: float | None = None
-    exact: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """What was learned of one source as a whole; None where too little was seen.
-
-    Attributes
-    ----------
-    retry_delay_s : float or None
-        The delay before a retry that heals most per second.
-    timeout_s : float or None
-        A time limit that nearly all good calls keep.
-    """
-
-    retry_delay_s: float | None = None
-    timeout_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Considered:
-    """One candidate as it was weighed.
-
-    Attributes
-    ----------
-    p : float
-        Probability of healing that was used: learned x belief x what others' failures say.
-    learned : float
-        The policy's own rate before belief.
-    layer : str
-        Where that came from: ``inner``, ``outer``, ``anywhere`` or ``published``.
-    tries : int
-        Attempts behind it in that layer.
-    seconds : float
-        Expected seconds of an attempt.
-    loss_s : float
-        What its label loses, in seconds of waiting.
-    score : float
-        ``p / (seconds + loss_s)``.
-    packed : bool
-        Whether it is in the set that fits the budget.
-    """
-
-    strategy: str
-    p: float
-    learned: float
-    layer: str
-    tries: int
-    seconds: float
-    loss_s: float
-    score: float
-    packed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """All candidates in the order of trying, with what decided it."""
-
-    source: str
-    failure_class: str
-    budget_s: float
-    considered: tuple[Considered, ...]
-
-    @property
-    def order(self) -> list[str]:
-        """The strategies, first to last."""
-        return [each.strategy for each in self.considered]
-
-
-class Belief(Protocol):
-    """What is believed now of what strategies depend on."""
-
-    def up(self, source: str, strategy: str) -> float:
-        """Probability that all a strategy needs is up, 0 to 1."""
-        ...
-
-
-Rates = Mapping[str, Rate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +213,7 @@ class Policy:
 
     def to_json(self) -> str:
         """The policy as canonical JSON: equal policies, equal text."""
-        return json.dumps(_document(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return json.dumps(document_of(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> Policy:
@@ -322,7 +224,7 @@ class Policy:
         ValueError
             If it is no policy.
         """
-        return _policy(json.loads(text))
+        return Policy(**parts_of(json.loads(text)))
 
     @property
     def fingerprint(self) -> str:
@@ -342,64 +244,3 @@ def _up(belief: Belief, source: str, strategy: str, _: float) -> float:
 
 def _with_odds(p: float, ratio: float) -> float:
     return p * ratio / (1.0 - p + p * ratio) if ratio != 1.0 else p
-
-
-def _rates_document(rates: Rates) -> dict[str, list[float | int | None]]:
-    return {name: [each.p, each.tries, each.seconds, each.exact] for name, each in rates.items()}
-
-
-def _document(policy: Policy) -> dict[str, Any]:
-    inner: dict[str, dict[str, Any]] = {}
-    for (source, failure_class), rates in policy.inner.items():
-        inner.setdefault(source, {})[failure_class] = _rates_document(rates)
-    return {
-        "format": 1,
-        "as_of": None if policy.as_of is None else policy.as_of.isoformat(),
-        "inner": inner,
-        "outer": {name: _rates_document(rates) for name, rates in policy.outer.items()},
-        "anywhere": _rates_document(policy.anywhere),
-        "after": {name: dict(then) for name, then in policy.after.items()},
-        "parameters": {
-            name: [each.retry_delay_s, each.timeout_s] for name, each in policy.parameters.items()
-        },
-        "tables": dict(policy.tables),
-    }
-
-
-def _rates(document: Mapping[str, Any]) -> Rates:
-    found = {}
-    for name, (p, tries, seconds, exact) in document.items():
-        if not (isinstance(p, float | int) and math.isfinite(p) and 0.0 <= p <= 1.0):
-            raise ValueError(f"{p!r} is no probability of {name}")
-        found[name] = Rate(float(p), int(tries), seconds, exact)
-    return MappingProxyType(found)
-
-
-def _policy(document: Any) -> Policy:
-    if not isinstance(document, dict) or document.get("format") != 1:
-        raise ValueError("this is no policy of format 1")
-    try:
-        as_of = document["as_of"]
-        return Policy(
-            as_of=None if as_of is None else datetime.fromisoformat(as_of),
-            inner=MappingProxyType(
-                {
-                    (source, failure_class): _rates(rates)
-                    for source, classes in document["inner"].items()
-                    for failure_class, rates in classes.items()
-                }
-            ),
-            outer=MappingProxyType(
-                {name: _rates(rates) for name, rates in document["outer"].items()}
-            ),
-            anywhere=_rates(document["anywhere"]),
-            after=MappingProxyType(
-                {name: MappingProxyType(dict(then)) for name, then in document["after"].items()}
-            ),
-            parameters=MappingProxyType(
-                {name: Parameters(*each) for name, each in document["parameters"].items()}
-            ),
-            tables=MappingProxyType(document["tables"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"this policy lacks something: {error!r}") from error

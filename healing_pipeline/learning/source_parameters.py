@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from healing_pipeline.learning.observations import OK_SECONDS_EDGES, WAITED_BUCKETS, kept_within
-from healing_pipeline.learning.policy import Parameters
+from healing_pipeline.learning.rates import Parameters
 
 if TYPE_CHECKING:
     import pandas as pd

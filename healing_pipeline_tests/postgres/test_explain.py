@@ -16,7 +16,8 @@ from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.cli.explain import explain
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.learning.policy import Policy, Rate
+from healing_pipeline.learning.policy import Policy
+from healing_pipeline.learning.rates import Rate
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.storage.database import connection_info
 from healing_pipeline.storage.fact_store import FactStore

@@ -11,7 +11,8 @@ import pytest
 from learning_samples import AN_HOUR, NINE, SOURCES, Fact, fact, requests, write
 
 from healing_pipeline.control.learning_run import HELD, UNCHANGED, Made, changes, fold, make_policy
-from healing_pipeline.learning.policy import Policy, Rate
+from healing_pipeline.learning.policy import Policy
+from healing_pipeline.learning.rates import Rate
 from healing_pipeline.storage import policies
 from healing_pipeline.storage.database import Database, listen
 from healing_pipeline.storage.policies import PUBLISHED, REFUSED, Judged, NoSuchPolicyError

@@ -15,7 +15,8 @@ import pytest
 from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.data_path import new_engine, open_data_path
 from healing_pipeline.installation import load_catalog
-from healing_pipeline.learning.policy import EMPTY, Policy, Rate
+from healing_pipeline.learning.policy import EMPTY, Policy
+from healing_pipeline.learning.rates import Rate
 from healing_pipeline.storage import policies
 from healing_pipeline.storage.database import Database, connection_info
 from healing_pipeline.storage.local_policy import LocalPolicy

@@ -11,7 +11,8 @@ import pytest
 from healing_pipeline.cli.report_learning import draw, learning_document, show_learning
 from healing_pipeline.control.learning_run import read_learning
 from healing_pipeline.errors import ConfigurationError
-from healing_pipeline.learning.policy import Policy, Rate
+from healing_pipeline.learning.policy import Policy
+from healing_pipeline.learning.rates import Rate
 from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.policies import PUBLISHED, Judged, store_policy
 

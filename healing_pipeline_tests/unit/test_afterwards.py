@@ -13,7 +13,8 @@ from healing_pipeline.healing.answer import HealingFailed
 from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, Origin
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategies import STRATEGIES
-from healing_pipeline.learning.policy import Policy, Rate
+from healing_pipeline.learning.policy import Policy
+from healing_pipeline.learning.rates import Rate
 from healing_pipeline.probing.failure_class import FailureClass
 
 RETRY = "exponential_backoff_retry"

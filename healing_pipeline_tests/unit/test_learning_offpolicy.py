@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healing_pipeline.learning.offpolicy import compare
-from healing_pipeline.learning.policy import EMPTY, Policy, Rate
+from healing_pipeline.learning.policy import EMPTY, Policy
+from healing_pipeline.learning.rates import Rate
 
 KIND = ("yahoo", "timeout")
 COLUMNS = ["event_id", "source", "failure_class", "strategy", "healed", "seconds"]

@@ -24,7 +24,8 @@ from healing_pipeline.learning.patterns import (
     source_patterns,
     throttling_windows,
 )
-from healing_pipeline.learning.policy import Parameters, Policy, Rate
+from healing_pipeline.learning.policy import Policy
+from healing_pipeline.learning.rates import Parameters, Rate
 from healing_pipeline.learning.source_parameters import retry_delays, time_limits
 from healing_pipeline.reporting.learning_plot import LearningDay, heat_map, learning_curve
 

@@ -13,8 +13,8 @@ from learned_attempts import FITTED, SOURCES, STRATEGIES, after, attempts
 
 from healing_pipeline.learning import Policy, fit
 from healing_pipeline.learning.packing import PARTS, packed
-from healing_pipeline.learning.policy import Rate
 from healing_pipeline.learning.published import PUBLISHED
+from healing_pipeline.learning.rates import Rate
 
 NAMES = (*STRATEGIES, "fallback_provider", "never_heard_of")
 

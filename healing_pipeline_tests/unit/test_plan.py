@@ -23,7 +23,8 @@ from healing_pipeline.healing.strategies.registry import all_strategies
 from healing_pipeline.healing.strategy import Cost
 from healing_pipeline.healing.tuning import LEAST_TIMEOUT_S, time_limit_s, tuned
 from healing_pipeline.healing.weighing import chosen_again, weighed
-from healing_pipeline.learning.policy import EMPTY, Parameters, Policy, Rate
+from healing_pipeline.learning.policy import EMPTY, Policy
+from healing_pipeline.learning.rates import Parameters, Rate
 from healing_pipeline.probing.failure_class import FailureClass
 
 NAMES = [each.name for each in STRATEGIES]
