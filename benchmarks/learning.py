@@ -1,6 +1,6 @@
 """What learning is worth: healing within 3 s, by who orders the strategies, on one trace for all.
 
-    python benchmarks/learning.py                     # everything, about twenty minutes
+    python benchmarks/learning.py                     # everything, about a quarter of an hour
     python benchmarks/learning.py --quick             # eight weeks and one seed, three minutes
     python benchmarks/learning.py --set deviation=1.5 --set outage_every_days=5 --seed 9 --json
 
@@ -250,9 +250,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--seeds", type=int, default=2, help="how many worlds")
+    parser.add_argument("--seeds", type=int, default=1, help="how many worlds")
     parser.add_argument("--weeks", type=int, default=52, help="length of the year's tables")
-    parser.add_argument("--peer-weeks", type=int, default=12, help="length of the contest")
+    parser.add_argument("--peer-weeks", type=int, default=8, help="length of the contest")
     parser.add_argument("--quick", action="store_true", help="one seed, eight weeks")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER")
     parser.add_argument("--json", action="store_true")
