@@ -8,6 +8,7 @@ mask of each source; the dependency map only helps who keeps a belief.
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -72,11 +73,12 @@ class Random(Fixed):
         return candidates[int(self.rng.integers(len(candidates)))]
 
 
-class Knowing(Fixed):
+class Knowing(Fixed, ABC):
     """Sorts by rates that somebody knows."""
 
+    @abstractmethod
     def rates(self, event: int, candidates: Sequence[int], at_h: float) -> list[float]:
-        raise NotImplementedError(self.name)
+        """What it takes the candidates' chances to be."""
 
     def first(self, event: int, candidates: Sequence[int], budget_s: float, at_h: float) -> int:
         seconds = [float(self.trace.expected_s[each]) for each in candidates]
