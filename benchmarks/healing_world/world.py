@@ -231,7 +231,7 @@ def make_trace(nature: Nature, seed: int) -> Trace:
             count = rng.poisson(nature.failures_per_day * nature.weeks * 7)
             at = np.sort(rng.uniform(0.0, until_h, count))
         else:
-            begin = rng.uniform(7 * DAY_H, until_h * 0.95)
+            begin = rng.uniform(min(7 * DAY_H, until_h / 2), until_h * 0.95)
             gaps = rng.exponential(DAY_H / nature.failures_per_day, nature.newcomer_failures)
             at = begin + np.cumsum(gaps)
             at = at[at < until_h]
