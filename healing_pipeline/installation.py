@@ -7,6 +7,7 @@ needs PostgreSQL: what the engine has to tell goes to the `record` it is given.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import time
@@ -19,6 +20,7 @@ from uuid import UUID
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
+from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
@@ -28,6 +30,10 @@ from healing_pipeline.providers.registry import provider_named, provider_names
 
 STATE_DIR_VARIABLE = "HEALING_STATE_DIR"
 CONFIG_VARIABLE = "HEALING_CONFIG"
+
+# For drills alone: seconds by which every clock of this process is ahead of the machine's, so that
+# all processes of a drill live at the simulated market's date. Never set it where data is real.
+CLOCK_OFFSET_VARIABLE = "HEALING_CLOCK_OFFSET_S"
 
 
 def state_dir(environ: Mapping[str, str]) -> Path:
@@ -71,13 +77,36 @@ def load_catalog(config: Path, environ: Mapping[str, str]) -> Catalog:
     )
 
 
-def system_clock(offset_s: float = 0.0) -> Clock:
-    """The machine's clock, shifted by `offset_s` seconds where a simulation has its own date."""
+def system_clock(offset_s: float | None = None) -> Clock:
+    """The machine's clock, shifted by `offset_s` seconds where a simulation has its own date.
+
+    Without `offset_s` by what ``HEALING_CLOCK_OFFSET_S`` says: a drill tells its processes so.
+
+    Raises
+    ------
+    ConfigurationError
+        If the variable holds no number of seconds.
+    """
+    shift_s = _clock_offset_s(os.environ) if offset_s is None else offset_s
 
     def now() -> datetime:
-        return datetime.fromtimestamp(time.time() + offset_s, tz=UTC)
+        return datetime.fromtimestamp(time.time() + shift_s, tz=UTC)
 
     return Clock(now=now, monotonic=time.monotonic, sleep=asyncio.sleep)
+
+
+def _clock_offset_s(environ: Mapping[str, str]) -> float:
+    said = environ.get(CLOCK_OFFSET_VARIABLE, "").strip() or "0"
+    try:
+        offset_s = float(said)
+    except ValueError:
+        offset_s = math.nan
+    if not math.isfinite(offset_s):
+        raise ConfigurationError(
+            f"The environment variable {CLOCK_OFFSET_VARIABLE} is {said!r}.",
+            f"`unset {CLOCK_OFFSET_VARIABLE}`: only a drill sets it, to a number of seconds.",
+        )
+    return offset_s
 
 
 def new_ids() -> Callable[[], UUID]:

@@ -154,17 +154,22 @@ def line_of(catalog: Catalog, endpoint: Endpoint, now: datetime) -> RequestLine:
     return provider.request(endpoint, source.hosts[0], key, now).line
 
 
-def simulated_clock(simulator: RunningSimulator) -> Clock:
-    """The machine's clock, shifted to the simulator's date; the asking itself is allowed for.
+def clock_offset_s(simulator: RunningSimulator) -> float:
+    """Seconds by which the simulator's date is ahead; the asking itself is allowed for.
 
     Half of the time the asking took is what the shift may be wrong by, so the quickest of some
     askings is believed: a busy machine must not make honest answers look like lies.
     """
-    wall = system_clock()
+    wall = system_clock(0.0)
     askings = []
     for _ in range(CLOCK_ASKINGS):
         before = wall.now()
         said = simulator.control.now()
         took = wall.now() - before
         askings.append((took, said - before - took / 2))
-    return system_clock(min(askings)[1].total_seconds())
+    return min(askings)[1].total_seconds()
+
+
+def simulated_clock(simulator: RunningSimulator) -> Clock:
+    """The machine's clock, shifted to the simulator's date."""
+    return system_clock(clock_offset_s(simulator))
