@@ -36,16 +36,22 @@ class Child:
 
 
 class ProcessGroup:
-    """Parts of a stack; a context manager that stops them all, last started first."""
+    """Parts of a stack; a context manager that stops them all, last started first.
+
+    Attributes
+    ----------
+    log_dir : Path
+        A file for each part.
+    """
 
     def __init__(self, log_dir: Path) -> None:
-        self._log_dir = log_dir
+        self.log_dir = log_dir
         self._children: list[Child] = []
         log_dir.mkdir(parents=True, exist_ok=True)
 
     def start(self, name: str, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> Child:
         """Start one part in a process group of its own; its output goes to a log file."""
-        log = self._log_dir / f"{name}.log"
+        log = self.log_dir / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (our own commands, no shell)
                 command,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,16 +16,24 @@ from random import Random
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
 from healing_pipeline.errors import ConfigurationError, HealingPipelineError
-from healing_pipeline.installation import CONFIG_VARIABLE, STATE_DIR_VARIABLE, load_catalog
+from healing_pipeline.installation import STATE_DIR_VARIABLE, load_catalog
 from healing_pipeline.simulator.control import SimulatorControl
 from healing_pipeline.simulator.hosts import HOSTS, control_address
 from healing_pipeline.simulator.scenario import load_scenario
 from healing_pipeline.stack.account import Line, line_for
+from healing_pipeline.stack.control_path import (
+    READY_WITHIN_S,
+    Surroundings,
+    code_socket,
+    script,
+    start_code_server,
+    start_daemon,
+    wait_until,
+    write_workspace,
+)
 from healing_pipeline.stack.ports import is_open, require_free
 from healing_pipeline.stack.processes import ProcessGroup
 from healing_pipeline.storage.database import (
-    DAGSTER_URL_VARIABLE,
-    URL_VARIABLE,
     Database,
     DatabaseAddress,
     listen,
@@ -34,10 +41,6 @@ from healing_pipeline.storage.database import (
 )
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.probes import seed_schedule
-
-READY_WITHIN_S = 120.0
-
-LONGEST_SOCKET_PATH = 90
 
 # A daemon that looks at once at everything would begin with all endpoints in one second.
 FIRST_PROBES_WITHIN_S = 20.0
@@ -97,7 +100,7 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
         database = parts.enter_context(Database(address.url))
         migrate(database)
         _schedule(database, catalog)
-        socket = parts.enter_context(_socket(plan.state_dir))
+        socket = parts.enter_context(code_socket(plan.state_dir))
         group = parts.enter_context(ProcessGroup(plan.state_dir / "logs"))
         _start_processes(plan, catalog, address, socket, group, tell)
         parts.callback(tell, "Stopping ...")
@@ -199,7 +202,14 @@ def _start_processes(
     group: ProcessGroup,
     tell: Tell,
 ) -> None:
-    env = _environment(plan, address)
+    env = Surroundings(
+        root=plan.root,
+        home=plan.root,
+        config=plan.config,
+        state_dir=plan.state_dir,
+        url=address.url,
+        dagster_url=address.dagster_url,
+    ).environment(os.environ)
     port = load_settings(plan.config, environ=os.environ).simulator_port
     until = time.monotonic() + READY_WITHIN_S
     if catalog.upstreams is Upstreams.SIMULATED:
@@ -212,27 +222,15 @@ def _start_processes(
             env,
             plan.root,
         )  # fmt: skip
-        _until(lambda: is_open(port), group, until, "the simulated upstreams")
+        wait_until(lambda: is_open(port), group, until, "the simulated upstreams")
     tell("Dagster's code server, daemon and web page ...")
-    dagster = [sys.executable, "-m", "dagster"]
-    group.start(
-        "code_server",
-        [*dagster, "api", "grpc", "-m", "healing_pipeline.definitions", "--socket", str(socket),
-         "--location-name", "healing_pipeline"],
-        env,
-        plan.root,
-    )  # fmt: skip
-    _until(socket.exists, group, until, "Dagster's code server")
-    workspace = plan.state_dir / "workspace.yaml"
-    workspace.write_text(
-        "# Written by `healing up`: daemon and web page share one code server.\n"
-        f"load_from:\n  - grpc_server: {{host: localhost, socket: {socket}, "
-        "location_name: healing_pipeline}\n"
-    )
-    group.start("daemon", [*_script("dagster-daemon"), "run", "-w", str(workspace)], env, plan.root)
+    start_code_server(group, env, plan.root, socket, len(catalog.sources))
+    wait_until(socket.exists, group, until, "Dagster's code server")
+    workspace = write_workspace(plan.state_dir, socket)
+    start_daemon(group, env, plan.root, workspace)
     group.start(
         "webserver",
-        [*_script("dagster-webserver"), "-w", str(workspace), "-h", "127.0.0.1", "-p",
+        [*script("dagster-webserver"), "-w", str(workspace), "-h", "127.0.0.1", "-p",
          str(plan.port)],
         env,
         plan.root,
@@ -245,8 +243,8 @@ def _start_processes(
         env,
         plan.root,
     )  # fmt: skip
-    _until(lambda: is_open(plan.gateway_port), group, until, "the gateway")
-    _until(lambda: is_open(plan.port), group, until, "Dagster's web page")
+    wait_until(lambda: is_open(plan.gateway_port), group, until, "the gateway")
+    wait_until(lambda: is_open(plan.port), group, until, "Dagster's web page")
     if catalog.upstreams is Upstreams.SIMULATED:
         # Only now may anything fail: a fault that nobody watches is no demonstration.
         control = SimulatorControl(control_address(port))
@@ -257,48 +255,3 @@ def _start_processes(
         group.start(
             "readers", [*command, str(plan.config), str(rate), str(plan.seed)], env, plan.root
         )
-
-
-def _environment(plan: Plan, address: DatabaseAddress) -> dict[str, str]:
-    return {
-        **os.environ,
-        "DAGSTER_HOME": str(plan.root),
-        CONFIG_VARIABLE: str(plan.config.resolve()),
-        STATE_DIR_VARIABLE: str(plan.state_dir),
-        URL_VARIABLE: address.url,
-        DAGSTER_URL_VARIABLE: address.dagster_url,
-        # Or a backfill of a year of hours would open a connection for each of them.
-        "DAGSTER_EVENT_BATCH_SIZE": "1000",
-        # The web page and the sensors' evaluations are no terminals.
-        "NO_COLOR": "1",
-    }
-
-
-@contextmanager
-def _socket(folder: Path) -> Iterator[Path]:
-    """A path for the code server's Unix socket, which the system limits to about 100 bytes."""
-    path = folder / "code.sock"
-    with ExitStack() as cleaning:
-        if len(str(path).encode()) > LONGEST_SOCKET_PATH:
-            short = cleaning.enter_context(tempfile.TemporaryDirectory(prefix="healing-"))
-            path = Path(short) / "code.sock"
-        path.unlink(missing_ok=True)
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _script(name: str) -> list[str]:
-    return [sys.executable, str(Path(sys.executable).parent / name)]
-
-
-def _until(ready: Callable[[], bool], group: ProcessGroup, until: float, what: str) -> None:
-    while not ready():
-        group.check()
-        if time.monotonic() > until:
-            raise HealingPipelineError(
-                f"{what} did not get ready within {READY_WITHIN_S:.0f} s. Read the logs in "
-                "the state folder (.healing/logs) and start again."
-            )
-        time.sleep(0.05)

@@ -1,0 +1,143 @@
+"""Dagster's code server and daemon as parts of a stack: what starts them, what they are told."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from healing_pipeline.errors import HealingPipelineError
+from healing_pipeline.installation import CONFIG_VARIABLE, STATE_DIR_VARIABLE
+from healing_pipeline.stack.processes import ProcessGroup
+from healing_pipeline.storage.database import DAGSTER_URL_VARIABLE, URL_VARIABLE
+
+READY_WITHIN_S = 120.0
+
+LONGEST_SOCKET_PATH = 90
+
+# Sensors that stay in their ticks beside the sources' own: those on call, and the rest of ours.
+OTHER_SENSORS = 6
+
+# Calls that must not wait for a sensor to come back: a run's launch and its plan, the web page.
+OTHER_CALLS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the processes of one control path have in common.
+
+    Attributes
+    ----------
+    root : Path
+        The folder they run in.
+    home : Path
+        ``DAGSTER_HOME``: the folder of dagster.yaml.
+    """
+
+    root: Path
+    home: Path
+    config: Path
+    state_dir: Path
+    url: str
+    dagster_url: str
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """`environ` for a process of this control path."""
+        return {
+            **environ,
+            "DAGSTER_HOME": str(self.home),
+            CONFIG_VARIABLE: str(self.config.resolve()),
+            STATE_DIR_VARIABLE: str(self.state_dir),
+            URL_VARIABLE: self.url,
+            DAGSTER_URL_VARIABLE: self.dagster_url,
+            # Or a backfill of a year of hours would open a connection for each of them.
+            "DAGSTER_EVENT_BATCH_SIZE": "1000",
+            # The web page and the sensors' evaluations are no terminals.
+            "NO_COLOR": "1",
+        }
+
+
+def grpc_workers(sources: int) -> int:
+    """Threads for the code server: a sensor that stays in its tick occupies one all the while.
+
+    Dagster's own default is a few more than there are cores, which so many sensors would use up;
+    a run could not be launched then. Threads that nobody needs are not started.
+    """
+    return sources + OTHER_SENSORS + OTHER_CALLS
+
+
+def start_code_server(
+    group: ProcessGroup, env: Mapping[str, str], root: Path, socket: Path, sources: int
+) -> None:
+    """Start the one process that has our definitions loaded; ready when `socket` is there."""
+    group.start(
+        "code_server",
+        [sys.executable, "-m", "dagster", "api", "grpc", "-m", "healing_pipeline.definitions",
+         "--socket", str(socket), "--location-name", "healing_pipeline",
+         f"--max-workers={grpc_workers(sources)}"],
+        env,
+        root,
+    )  # fmt: skip
+
+
+def start_daemon(group: ProcessGroup, env: Mapping[str, str], root: Path, workspace: Path) -> None:
+    """Start the daemon: sensors, schedules, the queue of runs."""
+    group.start("daemon", [*script("dagster-daemon"), "run", "-w", str(workspace)], env, root)
+
+
+def write_workspace(folder: Path, socket: Path) -> Path:
+    """Write a workspace file that names the code server on `socket`, so that all share it."""
+    workspace = folder / "workspace.yaml"
+    workspace.write_text(
+        "# Written at the start: daemon and web page share one code server.\n"
+        f"load_from:\n  - grpc_server: {{host: localhost, socket: {socket}, "
+        "location_name: healing_pipeline}\n"
+    )
+    return workspace
+
+
+@contextmanager
+def code_socket(folder: Path) -> Iterator[Path]:
+    """A path for the code server's Unix socket, which the system limits to about 100 bytes."""
+    path = folder / "code.sock"
+    with ExitStack() as cleaning:
+        if len(str(path).encode()) > LONGEST_SOCKET_PATH:
+            short = cleaning.enter_context(tempfile.TemporaryDirectory(prefix="healing-"))
+            path = Path(short) / "code.sock"
+        path.unlink(missing_ok=True)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def script(name: str) -> list[str]:
+    """A command that was installed beside this interpreter."""
+    return [sys.executable, str(Path(sys.executable).parent / name)]
+
+
+def wait_until(ready: Callable[[], bool], group: ProcessGroup, until: float, what: str) -> None:
+    """Wait for a part to get ready.
+
+    Parameters
+    ----------
+    until : float
+        On the monotonic clock.
+
+    Raises
+    ------
+    HealingPipelineError
+        If it does not in time, or a part of the group stops by itself; with what to read.
+    """
+    while not ready():
+        group.check()
+        if time.monotonic() > until:
+            raise HealingPipelineError(
+                f"{what} did not get ready within {READY_WITHIN_S:.0f} s. Read the logs in "
+                f"{group.log_dir} and start again."
+            )
+        time.sleep(0.05)
