@@ -26,7 +26,7 @@ from healing_pipeline.simulator.truth import Truth, digest
 from healing_pipeline.storage.counts import fact_ids, incident_counts
 
 if TYPE_CHECKING:
-    from healing_pipeline.drill.run import Drill
+    from healing_pipeline.drill.playing import Drill
 
 
 def account_of(drill: Drill, connection: Connection[Any]) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""The control path of a drill in one process: what Dagster's sensors and runs do, as a loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from healing_pipeline.control import heal_run
+from healing_pipeline.control.look import HealRequest
+from healing_pipeline.control.watching import Watcher
+from healing_pipeline.drill.playing import Drill
+from healing_pipeline.drill.world import caller
+from healing_pipeline.healing.answer import Answer
+from healing_pipeline.storage.routes import active_routes
+
+# The control loop looks at every source this often.
+LOOK_EVERY_S = 0.5
+
+
+async def control_loop(drill: Drill) -> None:
+    """Look and heal until cancelled."""
+    caller.set("control")
+    watcher = Watcher(drill.catalog, drill.engine, drill.database, drill.record, drill.clock)
+    heals: set[asyncio.Task[None]] = set()
+    asked_for: set[int] = set()
+    try:
+        while True:
+            began = drill.clock.monotonic()
+            looks = await asyncio.gather(
+                *(watcher.look(source) for source in drill.catalog.sources)
+            )
+            for request in (each for look in looks for each in look.requests):
+                if request.event_id not in asked_for:
+                    asked_for.add(request.event_id)
+                    heals.add(asyncio.create_task(_heal(drill, request)))
+            for task in [each for each in heals if each.done()]:
+                heals.discard(task)
+                task.result()
+            await _refresh_routes(drill)
+            spent = drill.clock.monotonic() - began
+            await asyncio.sleep(max(0.05, LOOK_EVERY_S - spent))
+    finally:
+        await asyncio.gather(*heals)
+
+
+async def _heal(drill: Drill, request: HealRequest) -> None:
+    """Do what the job `heal_endpoint` does, step by step."""
+    taken = await drill.store(
+        lambda connection: heal_run.take(connection, request.incident_id, drill.clock.now())
+    )
+    if taken is None:
+        return
+    diagnosis = heal_run.diagnosed(drill.engine, taken)
+    last = drill.engine.last_good(taken.endpoint)
+    end = await heal_run.healed(drill.engine, taken)
+    checks: tuple[Any, ...] = ()
+    if isinstance(end, Answer):
+        checks = heal_run.verified(
+            drill.catalog,
+            drill.engine.provider_of(taken.endpoint),
+            end,
+            None if last is None else last.reading,
+            drill.clock.now(),
+        )
+    await drill.store(
+        lambda connection: heal_run.settle(
+            connection, taken, diagnosis, end, checks, drill.clock.now()
+        )
+    )
+    await _refresh_routes(drill)
+
+
+async def _refresh_routes(drill: Drill) -> None:
+    drill.routes.replace_all(await drill.store(active_routes))
