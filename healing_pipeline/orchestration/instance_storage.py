@@ -15,17 +15,33 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from dagster_postgres.utils import create_pg_engine
 
 from healing_pipeline.installation import state_dir
 from healing_pipeline.storage.database import resolve_database
 
+# Connections that a storage keeps in each process; more are opened and closed again as needed. The
+# daemon's threads seldom ask for more than this at once.
+KEPT = 3
+MOST_EXTRA = 50
+
+# Older connections are opened anew, so that those of a busy hour do not stay for the quiet ones.
+OLDEST_S = 300
+
 
 class InstallationStorage(DagsterPostgresStorage):
-    """`DagsterPostgresStorage` at the address `resolve_database` gives."""
+    """`DagsterPostgresStorage` at the address `resolve_database` gives, with connections kept.
+
+    Dagster opens a connection for each statement, so that an instance that is left lying about
+    holds none; that is most of the time between a sensor's answer and the first step of its run.
+    """
 
     def __init__(self, postgres_url: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(postgres_url, *args, **kwargs)
         self._event_log_storage = BatchedEventLog(postgres_url, self.should_autocreate_tables)
+        for each in (self._run_storage, self._event_log_storage, self._schedule_storage):
+            each._engine.dispose()
+            each._engine = _pooled(postgres_url)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -43,6 +59,19 @@ class InstallationStorage(DagsterPostgresStorage):
         return cls(
             postgres_url=address.dagster_url, should_autocreate_tables=True, inst_data=inst_data
         )
+
+
+def _pooled(postgres_url: str) -> Any:
+    """An engine that keeps a few connections and looks whether one lives before it is used."""
+    return create_pg_engine(
+        postgres_url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=KEPT,
+        max_overflow=MOST_EXTRA,
+        pool_recycle=OLDEST_S,
+        pool_pre_ping=True,
+        pool_use_lifo=True,
+    )
 
 
 class BatchedEventLog(PostgresEventLogStorage):
