@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from healing_pipeline.catalog.settings import load_settings
+from healing_pipeline.control.lookout import STAND_INS
 from healing_pipeline.installation import config_path, load_catalog
 from healing_pipeline.orchestration.asset_checks import (
     every_endpoint_has_data,
@@ -23,7 +24,7 @@ from healing_pipeline.orchestration.learning_assets import learning_assets
 from healing_pipeline.orchestration.learning_sensors import late_events_sensor, learning_automation
 from healing_pipeline.orchestration.partitions import require_bearable
 from healing_pipeline.orchestration.resources import HealingClientResource, HealingResource
-from healing_pipeline.orchestration.sensors import probe_sensor, report_sensor
+from healing_pipeline.orchestration.sensors import probe_sensor, report_sensor, stand_in_sensor
 
 
 def build_definitions(
@@ -69,6 +70,7 @@ def build_definitions(
         jobs=[heal_endpoint, refresh_data, report_health, fold_hours],
         sensors=[
             *(probe_sensor(source) for source in catalog.sources),
+            *(stand_in_sensor(number + 1) for number in range(STAND_INS)),
             report_sensor("report_health"),
             late_events_sensor("fold_hours", since, tuple(catalog.sources)),
             learning_automation(),

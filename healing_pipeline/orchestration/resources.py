@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,12 +12,15 @@ from pathlib import Path
 import dagster as dg
 
 from healing_pipeline.client import HealingClient
+from healing_pipeline.control.attendance import workers_of
+from healing_pipeline.control.lookout import Lookout
 from healing_pipeline.session import Session, open_session
 
 _opened: dict[str, Session] = {}
+_lookouts: dict[str, Lookout] = {}
 _clients: dict[str, HealingClient] = {}
 _open_parts = ExitStack()
-_opening = threading.Lock()
+_opening = threading.RLock()
 
 
 class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -49,6 +53,31 @@ class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     _open_parts.enter_context(parts.pop_all())
                 _opened[self.config_path] = session
             return _opened[self.config_path]
+
+    def lookout(self) -> Lookout:
+        """What the ticks of this process share; opened on first use, with the session.
+
+        Raises
+        ------
+        HealingPipelineError
+            As for `session`.
+        """
+        with _opening:
+            if self.config_path not in _lookouts:
+                session = self.session()
+                endpoints = session.catalog.endpoints
+                lookout = Lookout(
+                    session.watcher,
+                    session.database,
+                    session.clock,
+                    start=session.portal.start_task_soon,
+                    source_of=lambda name: endpoints[name].source if name in endpoints else None,
+                    workers=workers_of(sys.argv, os.environ, os.cpu_count() or 1),
+                )
+                lookout.start()
+                _open_parts.callback(lookout.close)
+                _lookouts[self.config_path] = lookout
+            return _lookouts[self.config_path]
 
 
 class HealingClientResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -100,6 +129,7 @@ def close_sessions() -> None:
     """Close what this process opened, the last first; the next use opens it anew."""
     with _opening:
         _opened.clear()
+        _lookouts.clear()
         _clients.clear()
         _open_parts.close()
 

@@ -1,18 +1,27 @@
-"""Sensors: one per source that looks and requests heal runs, and one that asks for a report."""
+"""Sensors: one per source that looks and requests heal runs, stand-ins, and one for reports."""
 
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from healing_pipeline.control.look import HealRequest
+from healing_pipeline.control.asking import Request
+from healing_pipeline.control.lookout import STAND_INS, STAY_S, Watch
+from healing_pipeline.control.punctuality import Punctuality, at_tick
 from healing_pipeline.orchestration.jobs import heal_endpoint
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.storage.checks import newest_settled_event
 
-# A sensor loop ticks every five seconds at best. An evaluation stays in its tick and goes on
-# looking, so that what happens between two ticks is not seen late.
-TICK_S = 4.0
-LOOK_EVERY_S = 1.0
+# How long an evaluation stays in its tick.
+TICK_S = STAY_S
+
+# The daemon's loop takes five seconds. A sensor that asked for exactly that would be passed over
+# whenever its turn comes a moment sooner after the last one, and then wait for another five.
+INTERVAL_S = 4
+
+# By which a run is found again whichever sensor requested it; run keys are a sensor's own.
+EVENT_TAG = "healing/incident_event"
 
 
 def probe_sensor(source: str) -> dg.SensorDefinition:
@@ -21,47 +30,91 @@ def probe_sensor(source: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"probe_{source}",
         job=heal_endpoint,
-        minimum_interval_seconds=5,
+        minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Probes what is due at {source}, hears what its readers met, and requests a "
         "heal run for each incident.",
         tags={"healing/source": source},
     )
-    def evaluate(
-        context: dg.SensorEvaluationContext, healing: HealingResource
-    ) -> dg.SensorResult | dg.SkipReason:
-        session = healing.session()
-        until = time.monotonic() + TICK_S
-        probed = skipped = bad = 0
-        while True:
-            began = time.monotonic()
-            look = session.call(session.watcher.look, source)
-            probed, skipped, bad = probed + look.probed, skipped + look.skipped, bad + look.bad
-            # Run keys make asking twice harmless; the cursor only keeps it from being done all day.
-            fresh = [each for each in look.requests if each.event_id > int(context.cursor or 0)]
-            if fresh:
-                newest = max(each.event_id for each in fresh)
-                return dg.SensorResult(
-                    run_requests=[run_request(source, each) for each in fresh], cursor=str(newest)
-                )
-            if time.monotonic() + LOOK_EVERY_S > until:
-                return dg.SkipReason(f"{probed} probed, {bad} bad, {skipped} over their budget")
-            time.sleep(max(0.0, LOOK_EVERY_S - (time.monotonic() - began)))
+    def evaluate(context: dg.SensorEvaluationContext, healing: HealingResource) -> dg.SensorResult:
+        begun_at = time.time()
+        watch = healing.lookout().watch(source, TICK_S, requested_before(context))
+        return told(context, begun_at, watch, healing.session().clock.now)
 
     return evaluate
 
 
-def run_request(source: str, request: HealRequest) -> dg.RunRequest:
+def stand_in_sensor(number: int) -> dg.SensorDefinition:
+    """Build the sensor ``stand_in_<number>``."""
+
+    @dg.sensor(
+        name=f"stand_in_{number}",
+        job=heal_endpoint,
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Looks at the sources whose own sensors are between two ticks, so that there "
+        f"is no moment when nobody looks; one of {STAND_INS} that take turns.",
+    )
+    def evaluate(context: dg.SensorEvaluationContext, healing: HealingResource) -> dg.SensorResult:
+        begun_at = time.time()
+        watch = healing.lookout().stand_in(TICK_S, requested_before(context))
+        return told(context, begun_at, watch, healing.session().clock.now)
+
+    return evaluate
+
+
+def requested_before(context: dg.SensorEvaluationContext) -> Callable[[int], bool]:
+    """Whether Dagster has a run that was requested for an incident event."""
+
+    def is_requested(event_id: int) -> bool:
+        return context.instance.get_runs_count(dg.RunsFilter(tags={EVENT_TAG: str(event_id)})) > 0
+
+    return is_requested
+
+
+def told(
+    context: dg.SensorEvaluationContext,
+    begun_at: float,
+    watch: Watch,
+    now: Callable[[], datetime],
+) -> dg.SensorResult:
+    """What a tick tells Dagster: runs to request, or what it saw; and how late it began."""
+    punctuality = at_tick(
+        Punctuality.of_cursor(context.cursor),
+        begun_at,
+        switched_on_at=context.last_sensor_start_time,
+    )
+    late_s = punctuality.latest_s
+    if watch.requests:
+        return dg.SensorResult(
+            run_requests=[run_request(each, late_s, now()) for each in watch.requests],
+            cursor=punctuality.cursor,
+        )
+    saw = f"{watch.probed} probed, {watch.bad} bad, {watch.skipped} over their budget"
+    if not watch.stayed and watch.looks == 0:
+        saw = "left to a stand-in: the code server has no worker to spare"
+    return dg.SensorResult(
+        skip_reason=f"{saw}; {late_s:.1f} s late" if late_s else saw, cursor=punctuality.cursor
+    )
+
+
+def run_request(request: Request, late_s: float, now: datetime) -> dg.RunRequest:
     """Ask for one heal run; the run key names the event, so it is asked for once."""
-    config = {"incident_id": request.incident_id, "event_id": request.event_id}
+    heal = request.heal
+    config = {"incident_id": heal.incident_id, "event_id": heal.event_id}
     return dg.RunRequest(
-        run_key=request.run_key,
+        run_key=heal.run_key,
         run_config={"ops": {"diagnose": {"config": config}}},
         tags={
-            "healing/source": source,
-            "healing/endpoint": request.endpoint,
-            "healing/incident": str(request.incident_id),
-            "healing/failure_class": str(request.failure_class),
+            "healing/source": request.source,
+            "healing/endpoint": heal.endpoint,
+            "healing/incident": str(heal.incident_id),
+            "healing/failure_class": str(heal.failure_class),
+            EVENT_TAG: str(heal.event_id),
+            # How long the incident waited for somebody to ask, and by which clock the rest counts.
+            "healing/asked_after_s": f"{max(0.0, (now - request.since).total_seconds()):.3f}",
+            "healing/requested_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "healing/tick_late_s": f"{late_s:.1f}",
         },
     )
 

@@ -58,11 +58,30 @@ class Installation:
         assert isinstance(resource, HealingResource)
         return resource
 
-    def tick(self, sensor: str = "probe_fred", cursor: str | None = None) -> Any:
-        """Evaluate a sensor once, as the daemon does: what it found, asked for, and its cursor."""
+    def tick(
+        self,
+        sensor: str = "probe_fred",
+        cursor: str | None = None,
+        *,
+        knows: dg.RunRequest | None = None,
+        switched_on_at: float | None = None,
+    ) -> Any:
+        """Evaluate a sensor once, as the daemon does: what it found, asked for, and its cursor.
+
+        Parameters
+        ----------
+        knows : RunRequest, optional
+            Dagster has its run.
+        """
         with dg.DagsterInstance.ephemeral() as instance:
+            if knows is not None:
+                job = self.definitions.resolve_job_def("heal_endpoint")
+                instance.create_run_for_job(job, tags=dict(knows.tags))
             context = dg.build_sensor_context(
-                instance=instance, cursor=cursor, resources={"healing": self.resource}
+                instance=instance,
+                cursor=cursor,
+                resources={"healing": self.resource},
+                last_sensor_start_time=switched_on_at,
             )
             return self.definitions.resolve_sensor_def(sensor).evaluate_tick(context)
 
