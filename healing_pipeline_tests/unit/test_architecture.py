@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session": CORE | WORDS | {"control", "data_path", "installation", "storage", "transport"},
     "orchestration": CORE | WORDS | {"client", "control", "installation", "session", "storage"},
     "web": CORE | WORDS | {"client", "data_path", "installation", "providers"},
-    "definitions": {"catalog.settings", "installation", "orchestration"},
+    "definitions": {"catalog.settings", "control.lookout", "installation", "orchestration"},
     "stack": CORE | WORDS | {"client", "installation", "session", "simulator", "storage"},
     "drill": CORE
     | WORDS
