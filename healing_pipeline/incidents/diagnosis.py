@@ -10,13 +10,20 @@ from enum import StrEnum
 
 from healing_pipeline.healing.plan import Plan
 from healing_pipeline.incidents.detection import Severity, severity_of
+from healing_pipeline.incidents.own_network import LOST
+from healing_pipeline.probing.classification import NO_NAME
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 
 
 class RootCause(StrEnum):
-    """Where the fault lies, as far as one endpoint's evidence tells."""
+    """Where the fault lies, as far as one endpoint's evidence tells.
 
+    `NAME` is a host whose name does not resolve: a matter of DNS, the provider may be well.
+    """
+
+    OUR_NETWORK = "our network"
+    NAME = "name does not resolve"
     PROVIDER_DOWN = "provider down"
     HOST_DOWN = "host down"
     KEY = "key"
@@ -71,7 +78,24 @@ class Diagnosis:
     plan: tuple[PlannedStep, ...]
 
 
-def diagnose(endpoint_id: str, seen: Verdict, plan: Plan) -> Diagnosis:
+def root_cause_of(seen: Verdict, *, own_outage: bool = False) -> RootCause:
+    """Where the fault of a failure lies.
+
+    Parameters
+    ----------
+    seen : Verdict
+        A failure.
+    own_outage : bool
+        Whether our own connection is down: then no lost call says anything of the provider.
+    """
+    if own_outage and seen.failure_class in LOST:
+        return RootCause.OUR_NETWORK
+    if seen.failure_class is FailureClass.NETWORK_ERROR and seen.evidence.startswith(NO_NAME):
+        return RootCause.NAME
+    return ROOT_CAUSES[seen.failure_class]
+
+
+def diagnose(endpoint_id: str, seen: Verdict, plan: Plan, *, own_outage: bool = False) -> Diagnosis:
     """Name the cause of a failure and the remedies for it.
 
     Parameters
@@ -81,12 +105,14 @@ def diagnose(endpoint_id: str, seen: Verdict, plan: Plan) -> Diagnosis:
         A failure; `ok` has no diagnosis.
     plan : Plan
         As `healing.plan.make_plan` made it for this failure.
+    own_outage : bool
+        Whether our own connection is down.
     """
     return Diagnosis(
         endpoint=endpoint_id,
         failure_class=seen.failure_class,
         evidence=seen.evidence,
-        root_cause=ROOT_CAUSES[seen.failure_class],
+        root_cause=root_cause_of(seen, own_outage=own_outage),
         severity=severity_of(seen.failure_class),
         plan=tuple(
             PlannedStep(each.strategy.name, each.applicability.ok, each.applicability.because)

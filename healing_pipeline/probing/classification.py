@@ -30,10 +30,14 @@ Classify = Callable[[Response, RequestLine], Verdict]
 NO_ANSWER = {
     NoAnswer.TIMEOUT: FailureClass.TIMEOUT,
     NoAnswer.NETWORK: FailureClass.NETWORK_ERROR,
+    NoAnswer.UNRESOLVED: FailureClass.NETWORK_ERROR,
     NoAnswer.PROTOCOL: FailureClass.NETWORK_ERROR,
     NoAnswer.TOO_LARGE: FailureClass.INVALID_DATA,
     NoAnswer.TOO_MANY_REDIRECTS: FailureClass.INVALID_DATA,
 }
+
+NO_NAME = "no answer, the name does not resolve"
+"""How the evidence of an unresolved name begins; no body can bring it about."""
 
 _STATUS_CLASS = {
     401: FailureClass.AUTH_ERROR,
@@ -181,7 +185,9 @@ def generic_contents(body: Body, _line: RequestLine) -> Finding | None:
 def judge(response: Response, line: RequestLine, dialect: Dialect) -> Verdict:
     """Judge a response in a provider's dialect, and what that leaves open in general terms."""
     if response.no_answer is not None:
-        seen = f"no answer, {response.no_answer.value}: {response.detail or 'nothing came back'}"
+        unresolved = response.no_answer is NoAnswer.UNRESOLVED
+        begin = NO_NAME if unresolved else f"no answer, {response.no_answer.value}"
+        seen = f"{begin}: {response.detail or 'nothing came back'}"
         return Verdict(NO_ANSWER[response.no_answer], evidence_line(seen))
     finding = _find(response, line, dialect)
     status = "status not recorded" if response.status is None else f"HTTP {response.status}"

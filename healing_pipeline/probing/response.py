@@ -14,10 +14,15 @@ from healing_pipeline.probing.failure_class import FailureClass
 
 
 class NoAnswer(StrEnum):
-    """Why there is no usable HTTP response; each is one failure class."""
+    """Why there is no usable HTTP response; each is one failure class.
+
+    `UNRESOLVED` is a host whose name has no address: nobody was asked, so nothing is known of the
+    upstream itself.
+    """
 
     TIMEOUT = "timeout"
     NETWORK = "network"
+    UNRESOLVED = "unresolved"
     TOO_LARGE = "too_large"
     TOO_MANY_REDIRECTS = "too_many_redirects"
     PROTOCOL = "protocol"

@@ -42,12 +42,16 @@ class ClientSettings:
     ----------
     max_connections : int
         At the same time, to all hosts together; more calls wait, within their deadline.
+    max_per_host : int
+        Of them to one host: a bulkhead. A host that hangs keeps those and no more.
     keepalive_s : float
-        How long an idle connection is kept.
+        How long an idle connection is kept: past the shortest interval of a probe, so that the next
+        one need not connect again.
     """
 
-    max_connections: int = 400
-    keepalive_s: float = 30.0
+    max_connections: int = 640
+    max_per_host: int = 128
+    keepalive_s: float = 45.0
 
 
 def new_client() -> ClientSettings:
@@ -104,6 +108,8 @@ class HttpSender:
         except aiohttp.ClientResponseError as exc:
             # Its text quotes the whole address, and the key in it.
             return _none(NoAnswer.PROTOCOL, redact(f"no HTTP: {exc.message}"), began)
+        except aiohttp.ClientConnectorDNSError as exc:
+            return _none(NoAnswer.UNRESOLVED, redact(f"{exc.host}: {_why(exc.os_error)}"), began)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
             return _none(NoAnswer.PROTOCOL, "redirected to no address", began)
         except (aiohttp.ClientConnectionError, _BrokenError, ssl.SSLError, OSError) as exc:
@@ -183,6 +189,7 @@ class HttpSender:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._settings.max_connections,
+                limit_per_host=self._settings.max_per_host,
                 keepalive_timeout=self._settings.keepalive_s,
                 resolver=aiohttp.ThreadedResolver(),
             ),
@@ -246,6 +253,11 @@ def _text(value: str) -> str:
 
 def _none(kind: NoAnswer, detail: str, began: float) -> Response:
     return Response(no_answer=kind, detail=detail, elapsed_s=time.monotonic() - began)
+
+
+def _why(error: OSError) -> str:
+    """What the resolver says: "Name or service not known", or that it cannot be asked now."""
+    return error.strerror or str(error) or type(error).__name__
 
 
 def _said(exc: Exception) -> str:
