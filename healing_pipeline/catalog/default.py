@@ -28,6 +28,10 @@ simulator: {port: 8900}
 # you run such a source: it keeps a pasted address from reaching into your own network.
 allow_private_hosts: false
 
+# Asked for a connection, nothing else, when calls are lost: if neither they nor any source's hosts
+# take one, our own connection is down and no provider is blamed. [] asks the sources' hosts only.
+witnesses: ["one.one.one.one:443", "dns.google:443", "dns.quad9.net:443"]
+
 # Learning goes back to this day (UTC). Every hour of every source since then is a partition in
 # Dagster, which bears 100,000 of them.
 learning: {since: 2025-11-01}

@@ -112,5 +112,10 @@ def _read(
         # The simulator's market never closes.
         by_name = {name: _never_closing(source) for name, source in by_name.items()}
         by_id = {each: _never_closing(endpoint) for each, endpoint in by_id.items()}
-    catalog = Catalog(MappingProxyType(by_name), MappingProxyType(by_id), settings.upstreams)
+    catalog = Catalog(
+        MappingProxyType(by_name),
+        MappingProxyType(by_id),
+        settings.upstreams,
+        settings.witnesses,
+    )
     return catalog, findings.in_order()

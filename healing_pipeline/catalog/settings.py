@@ -1,10 +1,11 @@
-"""The settings above the sources: upstreams, the simulator's port, the guard, learning's begin.
+"""The settings above the sources: upstreams, the simulator's port, witnesses, learning's begin.
 
 They can be read alone, because the simulator's addresses depend on them and `load` needs those.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +21,10 @@ UPSTREAMS_VARIABLE = "HEALING_UPSTREAMS"
 DEFAULT_SIMULATOR_PORT = 8900
 REQUIRED = ("upstreams", "sources", "endpoints")
 DEFAULT_LEARNING_SINCE = date(2025, 11, 1)
-OPTIONAL = ("simulator", "allow_private_hosts", "learning")
+# Three operators, three networks, each by name: a resolver that is down is our own outage too.
+DEFAULT_WITNESSES = ("one.one.one.one:443", "dns.google:443", "dns.quad9.net:443")
+OPTIONAL = ("simulator", "allow_private_hosts", "learning", "witnesses")
+_WITNESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,15 @@ class Settings:
         Whether a host may be in a private network.
     learning_since : date
         The first UTC day that can be learned from.
+    witnesses : tuple of str
+        ``host:port`` of who is asked whether our own connection is down.
     """
 
     upstreams: Upstreams = Upstreams.SIMULATED
     simulator_port: int = DEFAULT_SIMULATOR_PORT
     allow_private_hosts: bool = False
     learning_since: date = DEFAULT_LEARNING_SINCE
+    witnesses: tuple[str, ...] = DEFAULT_WITNESSES
 
 
 def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
@@ -110,7 +117,22 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
         simulator_port=DEFAULT_SIMULATOR_PORT if port is None else port,
         allow_private_hosts=root.flag("allow_private_hosts") or False,
         learning_since=_learning_since(root, findings) or DEFAULT_LEARNING_SINCE,
+        witnesses=_witnesses(root, findings),
     )
+
+
+def _witnesses(root: Fields, findings: Findings) -> tuple[str, ...]:
+    if root.node("witnesses") is None:
+        return DEFAULT_WITNESSES
+    written = root.texts("witnesses")
+    for each in written:
+        if _WITNESS.fullmatch(each.text) is None or not 0 < int(each.text.split(":")[1]) < 65536:
+            findings.error(
+                each.line,
+                f"The witness {shown(each.text)} is no host and port.",
+                f"Write `witnesses: [{DEFAULT_WITNESSES[0]}]`, or `[]` to ask nobody.",
+            )
+    return tuple(each.text for each in written)
 
 
 def _learning_since(root: Fields, findings: Findings) -> date | None:

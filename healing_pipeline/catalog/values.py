@@ -168,11 +168,15 @@ class Catalog:
     endpoints : Mapping[str, Endpoint]
         By id; each `Endpoint.source` is a key of `sources`.
     upstreams : Upstreams
+    witnesses : tuple of str
+        ``host:port`` of places that are none of the sources', to tell our own connection's outage
+        from theirs.
     """
 
     sources: Mapping[str, Source]
     endpoints: Mapping[str, Endpoint]
     upstreams: Upstreams
+    witnesses: tuple[str, ...] = ()
 
     def endpoints_of(self, source: str) -> tuple[Endpoint, ...]:
         """The endpoints of one source, in the catalog's order."""
