@@ -28,6 +28,7 @@ from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.shared_memory import everything
+from healing_pipeline.transport.reaching import reach
 
 Result = TypeVar("Result")
 
@@ -76,6 +77,8 @@ def open_session(
     parts = new_engine(catalog, recorder.record)
     stack.callback(portal.call, parts.sender.aclose)
     stack.callback(portal.call, parts.engine.aclose)
+    watcher = Watcher(catalog, parts.engine, database, recorder.record, clock, reach)
+    stack.callback(portal.call, watcher.aclose)
     with database.connection() as connection:
         parts.take(everything(connection, catalog.sources.values(), clock.now()))
     return Session(
@@ -83,7 +86,7 @@ def open_session(
         engine=parts.engine,
         database=database,
         recorder=recorder,
-        watcher=Watcher(catalog, parts.engine, database, recorder.record, clock),
+        watcher=watcher,
         snapshots=parts.snapshots,
         routes=parts.routes,
         clock=clock,

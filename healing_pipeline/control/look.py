@@ -39,12 +39,18 @@ class Look:
         Endpoints whose last answer was a failure.
     requests : tuple of HealRequest
         What is to be healed now, older requests that nobody took included.
+    lags_s : tuple of float
+        Of the scheduled probes that were sent: how late each was.
+    own_outage : bool
+        Whether our own connection is down, so that nothing is probed and nobody is blamed.
     """
 
     probed: int
     skipped: int
     bad: int
     requests: tuple[HealRequest, ...]
+    lags_s: tuple[float, ...] = ()
+    own_outage: bool = False
 
 
 def probe_limits(quota: Quota, share: float) -> dict[str, int]:

@@ -2,54 +2,77 @@
 
 A look is safe to repeat and to run twice at once: what is due is claimed in PostgreSQL, an incident
 begins once however many look, and a heal is asked for by an event that is stored with the move.
+While all is well a look is one transaction, however many endpoints it probes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
 
 from psycopg import Connection
 
 from healing_pipeline.catalog.values import Catalog, Endpoint
+from healing_pipeline.control.examining import Examiner, Finding
 from healing_pipeline.control.look import HealRequest, Look, probe_limits, verdict_of
+from healing_pipeline.control.own_connection import OwnConnection, Reach
+from healing_pipeline.control.purse import Purse
+from healing_pipeline.control.rounds import Round
+from healing_pipeline.control.steps import RECOVERY_INTERVAL, Steps, apply_move
 from healing_pipeline.healing.engine import HealingEngine
-from healing_pipeline.healing.facts import Fact, Origin, ProbeResult
+from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.parts import Clock
-from healing_pipeline.healing.strategy import Observation
-from healing_pipeline.incidents.detection import (
-    Begin,
-    KnownIncident,
-    LookAgain,
-    Move,
-    Step,
-    overdue,
-    step_for,
-)
-from healing_pipeline.probing.response import Verdict
-from healing_pipeline.storage import incidents, observations, probes, routes
+from healing_pipeline.incidents.detection import KnownIncident, Move, overdue
+from healing_pipeline.storage import incidents, observations
 from healing_pipeline.storage.database import Database
+from healing_pipeline.storage.own_outages import OwnOutage, latest_own_outage
+
+__all__ = ["RECOVERY_INTERVAL", "HealRequest", "Look", "Watcher", "probe_limits"]
 
 # How far back readers' requests count as news.
 NEWS = timedelta(seconds=15)
 
-# While an incident is open its endpoint is looked at this often, however long its own interval.
-RECOVERY_INTERVAL = timedelta(seconds=5)
+# A look that something hangs in ends all the same, and sooner when there is something to heal.
+LOOK_S = 1.0
+ONCE_ASKED_S = 0.3
 
-# Between a first look and the second.
-SECOND_LOOK_AFTER_S = 0.25
-
-PROBE_TIMEOUT_S = 2.0
+# Transactions of all looks together; they have threads of their own, because a resolver that hangs
+# takes those of everybody.
+STORING_THREADS = 3
 
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What a look has to do, as PostgreSQL knows it.
+
+    Attributes
+    ----------
+    due : Mapping
+        Endpoints that this look claimed and paid for, and since when each is due.
+    skipped : int
+        Due, but there was nothing to pay with.
+    open_ones : Mapping
+        Incidents by endpoint.
+    outage : OwnOutage or None
+        Of our own connection: the one that lasts, else the last.
+    """
+
+    due: Mapping[str, datetime]
+    skipped: int
+    news: Mapping[str, observations.ReaderEvidence]
+    open_ones: Mapping[str, incidents.IncidentRow]
+    outage: OwnOutage | None
+
+
 class Watcher:
-    """Looks at sources.
+    """Looks at sources. For one event loop.
 
     Parameters
     ----------
@@ -59,6 +82,8 @@ class Watcher:
     record : callable
         Takes probe results; must return at once.
     clock : Clock
+    reach : Reach, optional
+        How it is found out whether our own connection is down; without it, it never is.
     """
 
     def __init__(
@@ -68,12 +93,21 @@ class Watcher:
         database: Database,
         record: Callable[[Fact], None],
         clock: Clock,
+        reach: Reach | None = None,
     ) -> None:
         self._catalog = catalog
-        self._engine = engine
         self._database = database
-        self._record = record
         self._clock = clock
+        self._threads = ThreadPoolExecutor(STORING_THREADS, "healing-watcher")
+        self._own_connection = OwnConnection(catalog, reach, self._stored, clock)
+        self._purses = {
+            name: Purse(source, self._stored, clock.now) for name, source in catalog.sources.items()
+        }
+        self._examiner = Examiner(
+            catalog, engine, clock, self._purses, self._own_connection, record
+        )
+        self._steps = Steps(self._stored, clock)
+        self._rounds: dict[str, Round] = {}
 
     async def look(self, source: str, *, most: int = 200) -> Look:
         """Look at a source once.
@@ -83,182 +117,110 @@ class Watcher:
         source : str
         most : int
             Endpoints probed at most; the rest stays due for the next look.
+
+        Notes
+        -----
+        Lasts a second at most, whatever hangs: an examination that is under way then goes on, its
+        step is stored when it ends, and the next look counts it. While our own connection is down
+        nothing is probed, and nothing is asked to be healed.
         """
+        if self._own_connection.is_cut and not await self._own_connection.is_back():
+            return Look(probed=0, skipped=0, bad=0, requests=(), own_outage=True)
         now = self._clock.now()
-        due, news, open_ones = await self._stored(partial(self._ask_storage, source, now, most))
-        known = {each.endpoint: each for each in open_ones}
-        told = {each.endpoint: each for each in news if each.endpoint in self._catalog.endpoints}
-        news_of = (
-            name
-            for name, each in told.items()
-            if verdict_of(each, has_incident=name in known) is not None
-        )
-        wanted = dict.fromkeys([*due, *news_of])
-        endpoints = [
-            self._catalog.endpoints[name] for name in wanted if name in self._catalog.endpoints
-        ]
-        seen = await asyncio.gather(
-            *(self._examine(each, known.get(each.id), told.get(each.id)) for each in endpoints)
-        )
-        late = [_overdue_step(each, now) for each in open_ones if each.endpoint not in wanted]
-        await self._stored(partial(self._apply_late, [step for step in late if step], now))
-        requests = await self._stored(partial(self._requests, source))
+        around = self._rounds.setdefault(source, Round())
+        agenda = await self._stored(partial(self._agenda, source, now, most))
+        if agenda.outage is not None and agenda.outage.ended_at is None:
+            await self._own_connection.end_left_over()
+        for endpoint in self._wanted(agenda):
+            if endpoint.id not in around:
+                around.begin(endpoint.id, self._examined(endpoint, agenda))
+        await around.wait(LOOK_S, ONCE_ASKED_S)
+        ended = around.harvest()
+        seen = [each for each in ended if each.verdict is not None]
+        requests: tuple[HealRequest, ...] = ()
+        if not self._own_connection.is_cut and (
+            agenda.open_ones or any(each.step is not None for each in ended)
+        ):
+            requests = await self._stored(partial(_requests, source))
         return Look(
-            probed=sum(each is not None for each in seen),
-            skipped=sum(each is None for each in seen),
-            bad=sum(each is not None and not each.is_ok for each in seen),
+            probed=len(seen),
+            skipped=agenda.skipped + len(ended) - len(seen),
+            bad=sum(each.is_bad for each in seen),
             requests=requests,
+            lags_s=tuple(each.lag_s for each in seen if each.lag_s is not None),
+            own_outage=self._own_connection.is_cut,
         )
 
-    def _ask_storage(
-        self, source: str, now: datetime, most: int, connection: Connection[Any]
-    ) -> tuple[list[str], list[observations.ReaderEvidence], list[incidents.IncidentRow]]:
-        return (
-            probes.claim_due(connection, source=source, now=now, limit=most),
-            observations.reader_evidence(connection, source=source, since=now - NEWS),
-            incidents.open_incidents(connection, source),
+    async def aclose(self) -> None:
+        """Give up what is under way."""
+        for each in self._rounds.values():
+            await each.aclose()
+        self._threads.shutdown(wait=False)
+
+    def _agenda(self, source: str, now: datetime, most: int, connection: Connection[Any]) -> Agenda:
+        due, skipped = self._purses[source].claim(connection, now, most)
+        outage = latest_own_outage(connection)
+        since = now - NEWS
+        if outage is not None and outage.ended_at is not None:
+            # What readers met while we were cut off says nothing of the source.
+            since = max(since, outage.ended_at)
+        news = observations.reader_evidence(connection, source=source, since=since)
+        rows = incidents.open_incidents(connection, source)
+        open_ones = {each.endpoint: each for each in rows}
+        wanted = {*due, *_news_of(news, open_ones)}
+        for row in sorted(rows, key=lambda each: each.endpoint):
+            if row.endpoint not in wanted and (move := _overdue(row, now)) is not None:
+                apply_move(connection, move, row.endpoint, now)
+        return Agenda(
+            due=due,
+            skipped=skipped,
+            news={each.endpoint: each for each in news},
+            open_ones=open_ones,
+            outage=outage,
         )
 
-    async def _examine(
-        self,
-        endpoint: Endpoint,
-        row: incidents.IncidentRow | None,
-        heard: observations.ReaderEvidence | None,
-    ) -> Verdict | None:
-        """Ask until it is clear what to do, then do it; None when the probe budget was spent."""
-        incident = None if row is None else _known(row)
-        verdict, by = verdict_of(heard, has_incident=incident is not None), Origin.READER
-        second_look = False
-        first_id: UUID | None = None
-        began_at = heard.first_at if heard is not None and verdict is not None else None
-        if verdict is not None and heard is not None:
-            # Readers asked often enough to be their own second look.
-            second_look = (heard.good_since if verdict.is_ok else heard.failures) >= 2
-        else:
-            result = await self._probe(endpoint, None)
-            if result is None:
-                return None
-            verdict, by, first_id = result[0].verdict, Origin.PROBE, result[1]
-            began_at = self._clock.now()
-        step = step_for(verdict, incident, second_look=second_look, now=self._clock.now())
-        if isinstance(step, LookAgain):
-            await self._clock.sleep(SECOND_LOOK_AFTER_S)
-            again = await self._probe(endpoint, first_id)
-            if again is None:
-                return verdict
-            same = again[0].verdict.is_ok == verdict.is_ok
-            verdict, by = again[0].verdict, Origin.PROBE
-            step = step_for(verdict, incident, second_look=same, now=self._clock.now())
-        await self._stored(partial(self._apply, endpoint, verdict, step, by, began_at))
-        return verdict
+    def _wanted(self, agenda: Agenda) -> list[Endpoint]:
+        """What is due, and what readers have news of; each once."""
+        names = dict.fromkeys([*agenda.due, *_news_of(agenda.news.values(), agenda.open_ones)])
+        return [self._catalog.endpoints[each] for each in names if each in self._catalog.endpoints]
 
-    async def _probe(
-        self, endpoint: Endpoint, confirms: UUID | None
-    ) -> tuple[Observation, UUID] | None:
-        source = self._catalog.sources[endpoint.source]
-        key = source.keys[0].name if source.keys else "none"
-        limits = probe_limits(source.quota, source.probe_share)
-        now = self._clock.now()
-        allowed = await self._stored(
-            lambda connection: probes.spend(
-                connection, source=source.name, key_name=key, kind="probe", now=now, limits=limits
-            )
+    async def _examined(self, endpoint: Endpoint, agenda: Agenda) -> Finding:
+        """Examine one endpoint and store what follows from it."""
+        finding = await self._examiner.examine(
+            endpoint,
+            agenda.open_ones.get(endpoint.id),
+            agenda.news.get(endpoint.id),
+            agenda.due.get(endpoint.id),
         )
-        if not allowed:
-            return None
-        seen = await self._engine.observe(endpoint.id, timeout_s=PROBE_TIMEOUT_S)
-        if not seen.sent:
-            # Our own limits kept it back: that says nothing of the endpoint.
-            return None
-        result = ProbeResult(
-            id=uuid4(),
-            at=now,
-            source=endpoint.source,
-            endpoint=endpoint.id,
-            host=seen.request.host_name,
-            key_name=seen.request.key_name,
-            failure_class=seen.verdict.failure_class,
-            evidence=seen.verdict.evidence,
-            seconds=seen.response.elapsed_s,
-            status=seen.response.status,
-            as_of=None if seen.reading is None else seen.reading.as_of,
-            confirms=confirms,
-        )
-        self._record(result)
-        return seen, result.id
-
-    def _apply(
-        self,
-        endpoint: Endpoint,
-        verdict: Verdict,
-        step: Step | None,
-        by: Origin,
-        began_at: datetime | None,
-        connection: Connection[Any],
-    ) -> None:
-        now = self._clock.now()
-        if isinstance(step, Begin):
-            incidents.begin_incident(
-                connection,
-                endpoint=endpoint.id,
-                source=endpoint.source,
-                failure_class=verdict.failure_class,
-                evidence=verdict.evidence,
-                severity=step.severity,
-                detected_by=by,
-                began_at=began_at or now,
-                at=now,
-                signal=step.signal,
-                to_state=step.state,
-                asks_heal=step.asks_heal,
-                note=step.note,
-            )
-        elif isinstance(step, Move):
-            _apply_move(connection, step, endpoint.id, now)
-        if not verdict.is_ok:
-            probes.hasten(connection, endpoint.id, now + RECOVERY_INTERVAL)
-
-    def _apply_late(
-        self, late: Iterable[tuple[str, Move]], now: datetime, connection: Connection[Any]
-    ) -> None:
-        for endpoint, move in late:
-            _apply_move(connection, move, endpoint, now)
-
-    def _requests(self, source: str, connection: Connection[Any]) -> tuple[HealRequest, ...]:
-        return tuple(
-            HealRequest(each.event_id, each.incident_id, each.endpoint, each.failure_class)
-            for each in incidents.heal_requests(connection, source=source)
-        )
+        await self._steps.take(finding)
+        return finding
 
     async def _stored(self, work: Callable[[Connection[Any]], Result]) -> Result:
         def run() -> Result:
             with self._database.connection() as connection:
                 return work(connection)
 
-        return await asyncio.to_thread(run)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
 
-def _known(row: incidents.IncidentRow) -> KnownIncident:
-    return KnownIncident(id=row.id, state=row.state, since=row.state_since)
+def _news_of(
+    news: Collection[observations.ReaderEvidence],
+    open_ones: Mapping[str, incidents.IncidentRow],
+) -> list[str]:
+    """Endpoints of which readers know something that the control path does not."""
+    return [
+        each.endpoint
+        for each in news
+        if verdict_of(each, has_incident=each.endpoint in open_ones) is not None
+    ]
 
 
-def _overdue_step(row: incidents.IncidentRow, now: datetime) -> tuple[str, Move] | None:
-    move = overdue(_known(row), now)
-    return None if move is None else (row.endpoint, move)
+def _requests(source: str, connection: Connection[Any]) -> tuple[HealRequest, ...]:
+    return tuple(
+        HealRequest(each.event_id, each.incident_id, each.endpoint, each.failure_class)
+        for each in incidents.heal_requests(connection, source=source)
+    )
 
 
-def _apply_move(connection: Connection[Any], move: Move, endpoint: str, now: datetime) -> None:
-    with connection.transaction():
-        moved = incidents.move_incident(
-            connection,
-            incident_id=move.incident_id,
-            from_state=move.from_state,
-            to_state=move.to_state,
-            signal=move.signal,
-            at=now,
-            note=move.note,
-            detail={},
-            asks_heal=move.asks_heal,
-        )
-        if moved is not None and move.withdraws_route:
-            routes.withdraw_route(connection, endpoint, now)
+def _overdue(row: incidents.IncidentRow, now: datetime) -> Move | None:
+    return overdue(KnownIncident(id=row.id, state=row.state, since=row.state_since), now)

@@ -13,6 +13,30 @@ from healing_pipeline.probing.failure_class import FailureClass
 
 
 @dataclass(frozen=True, slots=True)
+class NewIncident:
+    """An incident to begin, and its first event.
+
+    Attributes
+    ----------
+    began_at : datetime
+        Of the first bad observation; `at`, when it was detected, if that is earlier.
+    """
+
+    endpoint: str
+    source: str
+    failure_class: str
+    evidence: str
+    severity: str
+    detected_by: str
+    began_at: datetime
+    at: datetime
+    signal: str
+    to_state: str
+    asks_heal: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedIncident:
     """A new incident and the event that began it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from healing_pipeline.storage.incident_rows import (
     HealRequestRow,
     IncidentEventRow,
     IncidentRow,
+    NewIncident,
     OpenedIncident,
 )
 from healing_pipeline.storage.statements import load_statements
@@ -26,8 +27,10 @@ __all__ = [
     "HealRequestRow",
     "IncidentEventRow",
     "IncidentRow",
+    "NewIncident",
     "OpenedIncident",
     "begin_incident",
+    "begin_incidents",
     "heal_requests",
     "incident_by_id",
     "incident_events",
@@ -63,22 +66,50 @@ def begin_incident(
     began_at : datetime
         Of the first bad observation; `at`, when it was detected, if that is earlier.
     """
-    row = _SQL.begin_incident(
-        connection,
+    new = NewIncident(
         endpoint=endpoint,
         source=source,
-        failure_class=str(failure_class),
-        evidence=storable(evidence),
-        severity=str(severity),
-        detected_by=str(detected_by),
+        failure_class=failure_class,
+        evidence=evidence,
+        severity=severity,
+        detected_by=detected_by,
         began_at=began_at,
         at=at,
-        signal=str(signal),
-        to_state=str(to_state),
+        signal=signal,
+        to_state=to_state,
         asks_heal=asks_heal,
-        note=storable(note),
+        note=note,
     )
-    return None if row is None else OpenedIncident(**row)
+    return begin_incidents(connection, [new]).get(endpoint)
+
+
+def begin_incidents(
+    connection: Connection[Any], new: Iterable[NewIncident]
+) -> dict[str, OpenedIncident]:
+    """Begin incidents, each with its first event; by endpoint, those that had none open.
+
+    Of several for one endpoint the first counts.
+    """
+    by_endpoint: dict[str, NewIncident] = {}
+    for each in new:
+        by_endpoint.setdefault(each.endpoint, each)
+    wanted = by_endpoint.values()
+    rows = _SQL.begin_incidents(
+        connection,
+        endpoints=list(by_endpoint),
+        sources=[each.source for each in wanted],
+        failure_classes=[str(each.failure_class) for each in wanted],
+        evidences=[storable(each.evidence) for each in wanted],
+        severities=[str(each.severity) for each in wanted],
+        detected_bys=[str(each.detected_by) for each in wanted],
+        began_ats=[each.began_at for each in wanted],
+        ats=[each.at for each in wanted],
+        signals=[str(each.signal) for each in wanted],
+        to_states=[str(each.to_state) for each in wanted],
+        asks_heals=[each.asks_heal for each in wanted],
+        notes=[storable(each.note) for each in wanted],
+    )
+    return {row["endpoint"]: OpenedIncident(row["incident_id"], row["event_id"]) for row in rows}
 
 
 def move_incident(

@@ -48,11 +48,27 @@ def seed_schedule(
 
 
 def claim_due(
-    connection: Connection[Any], *, source: str, now: datetime, limit: int = 100
-) -> list[str]:
-    """Ids of endpoints to probe now, the longest overdue first; nobody else gets the same."""
-    rows = _SQL.claim_due(connection, source=source, now=now, limit=limit)
-    return [row["endpoint"] for row in rows]
+    connection: Connection[Any],
+    *,
+    source: str,
+    now: datetime,
+    limit: int = 100,
+    early: float = 0.0,
+) -> dict[str, datetime]:
+    """Endpoints to probe now, the longest overdue first, and since when; nobody else gets the same.
+
+    Parameters
+    ----------
+    early : float
+        The most by which the next turn comes sooner than the interval says, as a share of it.
+    """
+    rows = _SQL.claim_due(connection, source=source, now=now, limit=limit, early=early)
+    return {row["endpoint"]: row["was_due_at"] for row in rows}
+
+
+def put_off_due(connection: Connection[Any], *, source: str, now: datetime, until: datetime) -> int:
+    """Let all that is due wait until a moment, in its order; how many endpoints that are."""
+    return int(_SQL.put_off_due(connection, source=source, now=now, until=until))
 
 
 def next_due_at(connection: Connection[Any], source: str) -> datetime | None:
@@ -64,6 +80,11 @@ def next_due_at(connection: Connection[Any], source: str) -> datetime | None:
 def hasten(connection: Connection[Any], endpoint: str, at: datetime) -> bool:
     """Probe `endpoint` no later than `at`; False when it is not on the schedule."""
     return int(_SQL.hasten(connection, endpoint=endpoint, at=at)) > 0
+
+
+def hasten_all(connection: Connection[Any], endpoints: Iterable[str], at: datetime) -> int:
+    """Probe `endpoints` no later than `at`; how many of them would have been probed later."""
+    return int(_SQL.hasten_all(connection, endpoints=sorted(endpoints), at=at))
 
 
 def spend(
@@ -112,6 +133,48 @@ def spend(
             quotas=list(quota.values()),
         )
     return int(noted) > 0
+
+
+def spend_some(
+    connection: Connection[Any],
+    *,
+    source: str,
+    key_name: str,
+    kind: str,
+    now: datetime,
+    wanted: Callable[[Mapping[str, int]], int],
+    windows: Iterable[str],
+) -> int:
+    """Spend as many calls of a key as `wanted` says once it knows what is spent; how many.
+
+    Parameters
+    ----------
+    wanted : callable
+        Takes what this `kind` has spent of the open windows, gives the calls to spend, >= 0. It may
+        use the connection: nobody else spends from the key until the transaction ends.
+    windows : iterable of str
+        Those to note the calls in.
+
+    Notes
+    -----
+    Exact however many callers there are, like `spend`, with one visit for many calls.
+    """
+    _SQL.ledger_turn(connection, source=source, key_name=key_name)
+    rows = _SQL.usage_of(connection, source=source, key_name=key_name, kind=kind, now=now)
+    calls = wanted({row["window_kind"]: row["calls"] for row in rows})
+    if calls <= 0:
+        return 0
+    noted = _SQL.note_spent(
+        connection,
+        source=source,
+        key_name=key_name,
+        kind=kind,
+        now=now,
+        calls=calls,
+        window_kinds=list(windows),
+    )
+    assert noted, "a metered key has windows"
+    return calls
 
 
 def key_usage(

@@ -47,11 +47,11 @@ def test_ten_workers_that_claim_at_once_get_each_endpoint_once(database_url, dat
 def test_a_claim_puts_the_next_moment_off_by_the_interval(database):
     seed(database, endpoints(1, interval_s=45))
     with database.connection() as connection:
-        assert claim_due(connection, source="yahoo", now=later(7)) == ["yahoo/000"]
+        assert list(claim_due(connection, source="yahoo", now=later(7))) == ["yahoo/000"]
         assert next_due_at(connection, "yahoo") == later(7 + 45)
-        assert claim_due(connection, source="yahoo", now=later(51)) == []
-        assert claim_due(connection, source="fred", now=later(99)) == []
-        assert claim_due(connection, source="yahoo", now=later(52)) == ["yahoo/000"]
+        assert list(claim_due(connection, source="yahoo", now=later(51))) == []
+        assert list(claim_due(connection, source="fred", now=later(99))) == []
+        assert list(claim_due(connection, source="yahoo", now=later(52))) == ["yahoo/000"]
         assert next_due_at(connection, "fred") is None
 
 
@@ -60,7 +60,7 @@ def test_the_longest_overdue_is_claimed_first(database):
     seed(database, endpoints(3), spread=lambda: next(turns))
     with database.connection() as connection:
         claimed = claim_due(connection, source="yahoo", now=later(60), limit=2)
-    assert claimed == ["yahoo/001", "yahoo/002"]
+    assert list(claimed) == ["yahoo/001", "yahoo/002"]
 
 
 def test_seeding_again_keeps_moments_takes_new_intervals_and_forgets_the_unlisted(database):
@@ -68,7 +68,7 @@ def test_seeding_again_keeps_moments_takes_new_intervals_and_forgets_the_unliste
     seed(database, endpoints(2), now=later(5), spread=lambda: 0.9)
     with database.connection() as connection:
         assert next_due_at(connection, "yahoo") == later(30)
-        assert claim_due(connection, source="yahoo", now=later(100)) == ["yahoo/000", "yahoo/001"]
+        assert list(claim_due(connection, source="yahoo", now=later(100))) == ["yahoo/000", "yahoo/001"]
     # Due again at 160; an interval of 30 s brings that forward.
     seed(database, endpoints(2, interval_s=30), now=later(110))
     with database.connection() as connection:

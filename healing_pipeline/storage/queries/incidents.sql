@@ -1,20 +1,36 @@
 -- Incidents and their events. An event is written by the same statement as what it tells of.
 
--- name: begin_incident(endpoint, source, failure_class, evidence, severity, detected_by, began_at, at, signal, to_state, asks_heal, note)^
--- Begin an incident with its first event. What a slow observer says began later than it was seen
--- began when it was seen.
--- Returns nothing when the endpoint has an open one already.
-WITH begun AS (
+-- name: begin_incidents(endpoints, sources, failure_classes, evidences, severities, detected_bys, began_ats, ats, signals, to_states, asks_heals, notes)
+-- Begin incidents, each with its first event. What a slow observer says began later than it was seen
+-- began when it was seen. Rows go in by the endpoints' order, so that two who begin several of them
+-- never wait for each other.
+-- An endpoint that has an open one already is not in the answer.
+WITH wanted AS (
+    SELECT * FROM unnest(
+        :endpoints::text[], :sources::text[], :failure_classes::text[], :evidences::text[],
+        :severities::text[], :detected_bys::text[], :began_ats::timestamptz[], :ats::timestamptz[],
+        :signals::text[], :to_states::text[], :asks_heals::boolean[], :notes::text[])
+        AS each (endpoint, source, failure_class, evidence, severity, detected_by, began_at, at,
+                 signal, to_state, asks_heal, note)
+), begun AS (
     INSERT INTO incident (endpoint, source, state, state_since, failure_class, evidence, severity,
                           detected_by, began_at, detected_at)
-    VALUES (:endpoint, :source, :to_state, :at, :failure_class, :evidence, :severity,
-            :detected_by, LEAST(:began_at::timestamptz, :at), :at)
+    SELECT endpoint, source, to_state, at, failure_class, evidence, severity, detected_by,
+           LEAST(began_at, at), at
+      FROM wanted
+     ORDER BY endpoint
     ON CONFLICT (endpoint) WHERE state <> 'resolved' DO NOTHING
-    RETURNING id
+    RETURNING id, endpoint
+), told AS (
+    INSERT INTO incident_event (incident_id, at, signal, from_state, to_state, note, asks_heal)
+    SELECT begun.id, at, signal, NULL, to_state, note, asks_heal
+      FROM begun JOIN wanted USING (endpoint)
+     ORDER BY begun.id
+    RETURNING incident_id, id AS event_id
 )
-INSERT INTO incident_event (incident_id, at, signal, from_state, to_state, note, asks_heal)
-SELECT id, :at, :signal, NULL, :to_state, :note, :asks_heal FROM begun
-RETURNING incident_id, id AS event_id;
+SELECT endpoint, incident_id, event_id
+  FROM told JOIN begun ON begun.id = told.incident_id
+ ORDER BY event_id;
 
 -- name: move_incident(incident_id, from_state, to_state, signal, at, note, detail, asks_heal, strategy, fidelity, root_cause, severity)$
 -- Move an incident on, if it is still where the caller believes it is, and say so in an event.

@@ -17,9 +17,11 @@ ON CONFLICT (endpoint) DO UPDATE
 -- Stop asking what the catalog no longer names.
 DELETE FROM probe_schedule WHERE NOT endpoint = ANY (:endpoints::text[]);
 
--- name: claim_due(source, now, limit)
+-- name: claim_due(source, now, limit, early)
 -- Take what is due, the longest overdue first, and put its next moment off in the same statement:
--- two daemons never probe the same endpoint twice. Empty: nothing is due, or others have it.
+-- two daemons never probe the same endpoint twice. The next moment comes up to the share `early` of
+-- the interval sooner, by chance, never later: what began together drifts apart.
+-- Empty: nothing is due, or others have it.
 WITH due AS (
     SELECT endpoint, next_at
       FROM probe_schedule
@@ -29,16 +31,44 @@ WITH due AS (
        FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE probe_schedule AS schedule
-       SET next_at = :now::timestamptz + make_interval(secs => schedule.interval_s)
+       SET next_at = :now::timestamptz
+                   + make_interval(secs => schedule.interval_s * (1 - :early::float8 * random()))
       FROM due
      WHERE schedule.endpoint = due.endpoint
     RETURNING schedule.endpoint, due.next_at AS was_due_at
 )
-SELECT endpoint FROM claimed ORDER BY was_due_at, endpoint;
+SELECT endpoint, was_due_at FROM claimed ORDER BY was_due_at, endpoint;
+
+-- name: put_off_due(source, now, until)!
+-- Let what is due wait until a moment, in the order it stands in. Touches no row when nothing is
+-- due, or others have it.
+WITH due AS (
+    SELECT endpoint, next_at
+      FROM probe_schedule
+     WHERE source = :source AND next_at <= :now
+       FOR UPDATE SKIP LOCKED
+), turn AS (
+    SELECT endpoint, row_number() OVER (ORDER BY next_at, endpoint) AS place FROM due
+)
+UPDATE probe_schedule AS schedule
+   SET next_at = :until::timestamptz + turn.place * interval '1 microsecond'
+  FROM turn
+ WHERE schedule.endpoint = turn.endpoint;
 
 -- name: hasten(endpoint, at)!
 -- Ask no later than `at`. Touches no row when the endpoint is not on the schedule.
 UPDATE probe_schedule SET next_at = LEAST(next_at, :at) WHERE endpoint = :endpoint;
+
+-- name: hasten_all(endpoints, at)!
+-- Ask no later than `at`. Touches no row when none of the endpoints is on the schedule, or all are
+-- asked before. Rows are taken in one order, so that two that hasten never wait for each other.
+UPDATE probe_schedule AS schedule
+   SET next_at = :at
+  FROM (SELECT endpoint FROM probe_schedule
+         WHERE endpoint = ANY (:endpoints::text[]) AND next_at > :at
+         ORDER BY endpoint
+           FOR UPDATE) AS later
+ WHERE schedule.endpoint = later.endpoint;
 
 -- name: next_due_at(source)$
 -- The moment the next endpoint is due; null without endpoints.
@@ -75,6 +105,22 @@ SELECT DISTINCT :source, :key_name, window_kind,
  WHERE NOT EXISTS (SELECT FROM used AS full_one WHERE full_one.calls + :calls > full_one.most)
 ON CONFLICT (source, key_name, window_kind, window_start, kind)
 DO UPDATE SET calls = key_usage.calls + EXCLUDED.calls;
+
+-- name: note_spent(source, key_name, kind, now, calls, window_kinds)!
+-- Note the calls in every window, whatever is in it: who asks has counted, in its turn.
+INSERT INTO key_usage (source, key_name, window_kind, window_start, kind, calls)
+SELECT :source, :key_name, window_kind, date_trunc(window_kind, :now::timestamptz, 'UTC'), :kind,
+       :calls::int
+  FROM unnest(:window_kinds::text[]) AS own (window_kind)
+ON CONFLICT (source, key_name, window_kind, window_start, kind)
+DO UPDATE SET calls = key_usage.calls + EXCLUDED.calls;
+
+-- name: usage_of(source, key_name, kind, now)
+-- What one key's windows that stand open at `now` have taken for a kind of caller. Empty: nothing.
+SELECT window_kind, calls
+  FROM key_usage
+ WHERE source = :source AND key_name = :key_name AND kind = :kind
+   AND window_start = date_trunc(window_kind, :now::timestamptz, 'UTC');
 
 -- name: key_usage(source, now)
 -- What the windows that stand open at `now` have taken. Empty: nothing was spent in them.
