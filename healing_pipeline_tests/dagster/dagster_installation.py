@@ -76,7 +76,7 @@ class Installation:
         with dg.DagsterInstance.ephemeral() as instance:
             if knows is not None:
                 job = self.definitions.resolve_job_def("heal_endpoint")
-                instance.create_run_for_job(job, tags=dict(knows.tags))
+                instance.create_run_for_job(job, run_config=knows.run_config, tags=dict(knows.tags))
             context = dg.build_sensor_context(
                 instance=instance,
                 cursor=cursor,
