@@ -12,12 +12,16 @@ from pathlib import Path
 
 from healing_pipeline.errors import HealingPipelineError
 from healing_pipeline.installation import CONFIG_VARIABLE, STATE_DIR_VARIABLE
+from healing_pipeline.launcher.processes import stop
 from healing_pipeline.stack.processes import ProcessGroup
 from healing_pipeline.storage.database import DAGSTER_URL_VARIABLE, URL_VARIABLE
 
 READY_WITHIN_S = 120.0
 
 LONGEST_SOCKET_PATH = 90
+
+# Read by the warm launcher before dagster.yaml: the stack ends what is in that folder.
+WARM_VARIABLE = "DAGSTER_WARM_LAUNCHER_DIR"
 
 # Sensors that stay in their ticks beside the sources' own: those on call, and the rest of ours.
 OTHER_SENSORS = 6
@@ -45,6 +49,11 @@ class Surroundings:
     url: str
     dagster_url: str
 
+    @property
+    def warm_folder(self) -> Path:
+        """Where the warm launcher has its processes' sockets and claims."""
+        return self.state_dir / "warm"
+
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """`environ` for a process of this control path."""
         return {
@@ -54,6 +63,7 @@ class Surroundings:
             STATE_DIR_VARIABLE: str(self.state_dir),
             URL_VARIABLE: self.url,
             DAGSTER_URL_VARIABLE: self.dagster_url,
+            WARM_VARIABLE: str(self.warm_folder),
             # Or a backfill of a year of hours would open a connection for each of them.
             "DAGSTER_EVENT_BATCH_SIZE": "1000",
             # The web page and the sensors' evaluations are no terminals.
@@ -82,6 +92,14 @@ def start_code_server(
         env,
         root,
     )  # fmt: skip
+
+
+def stop_warm_processes(surroundings: Surroundings) -> int:
+    """End what the warm launcher started; they are in sessions of their own. How many there were.
+
+    To be called when the daemon is gone: whoever still launches would start others.
+    """
+    return stop(surroundings.warm_folder)
 
 
 def start_daemon(group: ProcessGroup, env: Mapping[str, str], root: Path, workspace: Path) -> None:

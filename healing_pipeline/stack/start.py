@@ -28,6 +28,7 @@ from healing_pipeline.stack.control_path import (
     script,
     start_code_server,
     start_daemon,
+    stop_warm_processes,
     wait_until,
     write_workspace,
 )
@@ -101,8 +102,17 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
         migrate(database)
         _schedule(database, catalog)
         socket = parts.enter_context(code_socket(plan.state_dir))
+        surroundings = Surroundings(
+            root=plan.root,
+            home=plan.root,
+            config=plan.config,
+            state_dir=plan.state_dir,
+            url=address.url,
+            dagster_url=address.dagster_url,
+        )
+        parts.callback(stop_warm_processes, surroundings)
         group = parts.enter_context(ProcessGroup(plan.state_dir / "logs"))
-        _start_processes(plan, catalog, address, socket, group, tell)
+        _start_processes(plan, catalog, surroundings, socket, group, tell)
         parts.callback(tell, "Stopping ...")
         yield Stack(plan, catalog, database, group)
 
@@ -197,19 +207,12 @@ def _schedule(database: Database, catalog: Catalog) -> None:
 def _start_processes(
     plan: Plan,
     catalog: Catalog,
-    address: DatabaseAddress,
+    surroundings: Surroundings,
     socket: Path,
     group: ProcessGroup,
     tell: Tell,
 ) -> None:
-    env = Surroundings(
-        root=plan.root,
-        home=plan.root,
-        config=plan.config,
-        state_dir=plan.state_dir,
-        url=address.url,
-        dagster_url=address.dagster_url,
-    ).environment(os.environ)
+    env = surroundings.environment(os.environ)
     port = load_settings(plan.config, environ=os.environ).simulator_port
     until = time.monotonic() + READY_WITHIN_S
     if catalog.upstreams is Upstreams.SIMULATED:
