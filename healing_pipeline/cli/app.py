@@ -164,15 +164,30 @@ def drill(
         float | None, typer.Option(help="Seconds, instead of the scenario's.")
     ] = None,
     stack: Annotated[
-        bool, typer.Option("--stack", help="Heal through Dagster's daemon and runs.")
+        bool, typer.Option("--stack", help="Heal through Dagster's daemon, sensors and runs.")
     ] = False,
+    launcher: Annotated[
+        str | None,
+        typer.Option(
+            help="With --stack, what begins runs: warm, default, or both one after the other; "
+            "without, what dagster.yaml says.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Break simulated upstreams by script and score what readers got against the truth."""
     from healing_pipeline.cli import drill as command
 
     raise typer.Exit(
-        command.drill(scenario, seed=seed, duration_s=duration, stack=stack, as_json=as_json)
+        command.drill(
+            scenario,
+            seed=seed,
+            duration_s=duration,
+            stack=stack,
+            launcher=launcher,
+            as_json=as_json,
+        )
     )
 
 

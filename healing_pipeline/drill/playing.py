@@ -16,7 +16,7 @@ from healing_pipeline.drill.schedule import Arrival, arrivals
 from healing_pipeline.drill.world import EPOCH, MarkedSender, Telling, caller
 from healing_pipeline.healing.answer import Answer
 from healing_pipeline.healing.engine import HealingEngine
-from healing_pipeline.healing.facts import Fact
+from healing_pipeline.healing.facts import Fact, ProbeResult
 from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.installation import allowed_hosts, build_engine
@@ -43,6 +43,8 @@ class Drill:
     ----------
     read_endpoints : sequence of str
         Those that readers ask for.
+    told_elsewhere : sequence of ProbeResult
+        What other processes' probes found, read from the database when all is over.
     """
 
     scenario: Scenario
@@ -62,6 +64,7 @@ class Drill:
     marked: MarkedSender
     reads: list[Read] = field(default_factory=list)
     started_at: datetime = EPOCH
+    told_elsewhere: Sequence[ProbeResult] = ()
 
     def record(self, fact: Fact) -> None:
         """Take a fact of this process: kept, and sent to the database."""
@@ -146,6 +149,10 @@ async def warm_up(drill: Drill, progress: Progress) -> None:
     # Where the script meters calls, one key is soon spent: these are read by whatever way there is.
     still = [each for each in cold if not isinstance(await drill.engine.fetch(each), Answer)]
     assert not still or drill.scenario.quotas != OFF, f"the calm simulator did not answer {still}"
+
+
+async def watch(drill: Drill) -> None:
+    """Let every endpoint be probed, as often as a drill wants, each at a moment of its own."""
     spread = Random(f"schedule:{drill.seed}").random  # noqa: S311 (a schedule, not a secret)
     await drill.store(
         lambda connection: probes.seed_schedule(

@@ -10,7 +10,7 @@ from typing import Any
 
 from healing_pipeline.drill.account import account_of
 from healing_pipeline.drill.control_loop import control_loop
-from healing_pipeline.drill.playing import Progress, drive, open_drill, warm_up
+from healing_pipeline.drill.playing import Progress, drive, open_drill, warm_up, watch
 from healing_pipeline.drill.world import EPOCH, drill_catalog, drill_database, simulated_clock
 from healing_pipeline.simulator.control import RunningSimulator, running_simulator
 from healing_pipeline.simulator.scenario import Scenario
@@ -76,6 +76,7 @@ async def _run(
         recorder=recorder,
     ) as drill:
         await warm_up(drill, progress)
+        await watch(drill)
         await drive(drill, control_loop(drill), progress)
     progress("adding up", duration_s)
     await asyncio.to_thread(recorder.flush, 15.0)

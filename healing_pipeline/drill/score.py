@@ -180,6 +180,12 @@ def spread(values: Iterable[float]) -> dict[str, float | None]:
     }
 
 
+def counted_spread(values: Iterable[float | None]) -> dict[str, Any]:
+    """`spread` of the values that are there, and how many those are."""
+    there = [each for each in values if each is not None]
+    return {**spread(there), "n": len(there)}
+
+
 def _healed_share(healable: int, errors: int) -> float:
     # An error without a fault of the script is an error all the same, and no share is below 0.
     return 1.0 if healable == 0 else max(0.0, (healable - errors) / healable)

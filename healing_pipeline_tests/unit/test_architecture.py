@@ -49,10 +49,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "orchestration": CORE | WORDS | {"client", "control", "installation", "session", "storage"},
     "web": CORE | WORDS | {"client", "data_path", "installation", "providers"},
     "definitions": {"catalog.settings", "control.lookout", "installation", "orchestration"},
-    "stack": CORE | WORDS | {"client", "installation", "session", "simulator", "storage"},
+    "stack": CORE
+    | WORDS
+    # What the launcher started is ended with the stack.
+    | {"client", "installation", "launcher.processes", "session", "simulator", "storage"},
     "drill": CORE
     | WORDS
-    | {"control", "installation", "providers", "simulator", "storage", "transport"},
+    | {"control", "data_path", "installation", "providers", "simulator", "stack", "storage"}
+    | {"transport"},
     "cli": CORE
     | WORDS
     | {

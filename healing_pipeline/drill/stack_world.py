@@ -1,0 +1,175 @@
+"""What a drill of the whole stack runs in: two scratch databases, and Dagster's processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from healing_pipeline.drill.heal_times import HealRun
+from healing_pipeline.errors import HealingPipelineError
+from healing_pipeline.installation import CLOCK_OFFSET_VARIABLE, state_dir
+from healing_pipeline.stack.control_path import (
+    READY_WITHIN_S,
+    Surroundings,
+    code_socket,
+    start_code_server,
+    start_daemon,
+    stop_warm_processes,
+    wait_until,
+    write_workspace,
+)
+from healing_pipeline.stack.dagster_home import Launcher, write_home
+from healing_pipeline.stack.processes import ProcessGroup, last_line
+from healing_pipeline.storage.database import Database, resolve_database
+from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.scratch import scratch_database
+
+READ_RECORD_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Where a drill's tables and Dagster's are."""
+
+    url: str
+    dagster_url: str
+
+
+@contextmanager
+def stack_databases() -> Iterator[Databases]:
+    """Two databases of the drill's own on this installation's servers; dropped afterwards."""
+    address = resolve_database(os.environ, state_dir(os.environ))
+    name = f"drill_{uuid4().hex[:12]}"
+    try:
+        with ExitStack() as scratch:
+            url = scratch.enter_context(scratch_database(address.url, name))
+            theirs = urlsplit(address.dagster_url)
+            scratch.enter_context(
+                scratch_database(theirs._replace(scheme="postgresql").geturl(), f"{name}_dagster")
+            )
+            with Database(url) as database:
+                migrate(database)
+            yield Databases(url, theirs._replace(path=f"/{name}_dagster").geturl())
+    finally:
+        address.close()
+
+
+@contextmanager
+def drill_folder(parent: Path) -> Iterator[Path]:
+    """A folder for one drill; it stays behind where the drill fails, for its logs."""
+    folder = parent / f"drill-{uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class ControlPath:
+    """Dagster's processes of one drill; made by `control_path`."""
+
+    def __init__(
+        self, surroundings: Surroundings, group: ProcessGroup, socket: Path, offset_s: float
+    ) -> None:
+        self._surroundings = surroundings
+        self._group = group
+        self._socket = socket
+        self._env = {
+            **surroundings.environment(os.environ),
+            CLOCK_OFFSET_VARIABLE: repr(offset_s),
+        }
+        self._until = time.monotonic() + READY_WITHIN_S
+
+    def load_code(self, sources: int) -> None:
+        """Start to load the definitions; does not wait for it."""
+        start_code_server(self._group, self._env, self._surroundings.root, self._socket, sources)
+
+    def start(self, is_ready: Callable[[], bool]) -> None:
+        """Start the daemon once the code is loaded, and wait until all is ready."""
+        wait_until(self._socket.exists, self._group, self._until, "Dagster's code server")
+        workspace = write_workspace(self._surroundings.state_dir, self._socket)
+        start_daemon(self._group, self._env, self._surroundings.root, workspace)
+        wait_until(is_ready, self._group, self._until, "Dagster's sensors")
+
+    def check(self) -> None:
+        """Raise `ProcessDiedError` when a part has stopped by itself."""
+        self._group.check()
+
+    def stop(self) -> None:
+        """Stop everything that was started. Idempotent."""
+        self._group.stop()
+        stop_warm_processes(self._surroundings)
+
+    def heal_runs(self) -> list[HealRun]:
+        """Every heal run, as Dagster has recorded it.
+
+        Raises
+        ------
+        HealingPipelineError
+            If the record cannot be read.
+        """
+        log = self._group.log_dir / "run_times.log"
+        with log.open("wb") as errors:
+            done = subprocess.run(
+                [sys.executable, "-m", "healing_pipeline.orchestration.run_times"],
+                env=self._env,
+                cwd=self._surroundings.root,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                check=False,
+                timeout=READ_RECORD_WITHIN_S,
+            )
+        if done.returncode != 0:
+            raise HealingPipelineError(
+                f"Dagster's record of the runs cannot be read: {last_line(log)} Read {log}."
+            )
+        return [
+            HealRun(
+                run_key=each["run_key"],
+                status=each["status"],
+                created_s=each["created_s"],
+                dequeued_s=each["dequeued_s"],
+                steps={name: (begin, end) for name, (begin, end) in each["steps"].items()},
+                ended_s=each["ended_s"],
+            )
+            for each in json.loads(done.stdout)
+        ]
+
+
+@contextmanager
+def control_path(
+    *,
+    root: Path,
+    folder: Path,
+    config: Path,
+    databases: Databases,
+    settings: dict[str, object],
+    launcher: Launcher,
+    clock_offset_s: float,
+) -> Iterator[ControlPath]:
+    """Dagster's processes for one drill; nothing runs yet on entry, nothing any more on exit."""
+    # Apart from our own files: Dagster removes a folder `logs` in its home when it ends.
+    home = folder / "dagster_home"
+    write_home(home, settings, launcher)
+    surroundings = Surroundings(
+        root=root,
+        home=home,
+        config=config,
+        state_dir=folder,
+        url=databases.url,
+        dagster_url=databases.dagster_url,
+    )
+    with code_socket(folder) as socket, ProcessGroup(folder / "logs") as group:
+        dagster = ControlPath(surroundings, group, socket, clock_offset_s)
+        try:
+            yield dagster
+        finally:
+            dagster.stop()
