@@ -17,6 +17,7 @@ from healing_pipeline.orchestration.asset_checks import (
     healing_rate,
     labels_are_honest,
     policy_is_no_worse,
+    ticks_are_on_time,
 )
 from healing_pipeline.orchestration.assets import health_report, market_data
 from healing_pipeline.orchestration.jobs import MEMORY, heal_endpoint
@@ -66,7 +67,13 @@ def build_definitions(
     )
     return dg.Definitions(
         assets=[market_data, health_report, *learning_assets(since, tuple(catalog.sources))],
-        asset_checks=[every_endpoint_has_data, labels_are_honest, healing_rate, policy_is_no_worse],
+        asset_checks=[
+            every_endpoint_has_data,
+            labels_are_honest,
+            healing_rate,
+            ticks_are_on_time,
+            policy_is_no_worse,
+        ],
         jobs=[heal_endpoint, refresh_data, report_health, fold_hours],
         sensors=[
             *(probe_sensor(source) for source in catalog.sources),

@@ -1,11 +1,13 @@
-"""Checks on what the assets promise: freshness, honest labels, healing, no worse a policy."""
+"""Checks on what the assets promise: freshness, honest labels, healing, somebody who looks."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from healing_pipeline.orchestration.assets import health_report, market_data
 from healing_pipeline.orchestration.resources import HealingResource
+from healing_pipeline.orchestration.sensors import watching_sensors
+from healing_pipeline.orchestration.tick_times import sensor_times
 from healing_pipeline.reporting.health import totals
 from healing_pipeline.storage.checks import mislabelled, stored_data
 from healing_pipeline.storage.policies import REFUSED, policy_versions
@@ -72,6 +74,45 @@ def healing_rate(healing: HealingResource) -> dg.AssetCheckResult:
             "healed": newest.healed_requests,
             "met_healable_failure": newest.met_fault,
             "rate": "nothing met" if rate is None else rate,
+        },
+    )
+
+
+@dg.asset_check(
+    asset=health_report,
+    name="ticks_are_on_time",
+    description="Every sensor that looks at sources has ticked within half a minute, and 95 % of "
+    "its ticks began within a turn of when they should: a report of what nobody looked at is none.",
+)
+def ticks_are_on_time(
+    context: dg.AssetCheckExecutionContext, healing: HealingResource
+) -> dg.AssetCheckResult:
+    """Read the sensors' own account; one that was stopped by hand is no fault, but is named."""
+    times = sensor_times(
+        # Dagster's records are by the machine's clock, whatever the simulated date.
+        context.instance,
+        watching_sensors(healing.session().catalog.sources),
+        datetime.now(UTC),
+    )
+    complaints = {each.sensor: each.complaint for each in times if each.complaint is not None}
+    stopped = [each.sensor for each in times if not each.is_on]
+    lines = "\n".join(
+        f"| {each.sensor} | {'on' if each.is_on else 'stopped'} | {each.ticks} "
+        f"| {each.late_p95_s:.1f} | {each.late_max_s:.1f} "
+        f"| {'never' if each.silent_s is None else f'{each.silent_s:.0f}'} |"
+        for each in times
+    )
+    head = "| sensor | is | last ticks | p95 late s | max late s | begun s ago |\n"
+    return dg.AssetCheckResult(
+        passed=not complaints,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "complaints": "; ".join(f"{name} {what}" for name, what in complaints.items())
+            or "none",
+            "stopped": ", ".join(stopped) or "none",
+            "late_p95_s": max((each.late_p95_s for each in times), default=0.0),
+            "late_max_s": max((each.late_max_s for each in times), default=0.0),
+            "sensors": dg.MetadataValue.md(f"{head}|---|---|---|---|---|---|\n{lines}"),
         },
     )
 

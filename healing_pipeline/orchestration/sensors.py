@@ -1,7 +1,7 @@
 """Sensors: one per source that looks and requests heal runs, stand-ins, and one for reports."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -22,6 +22,12 @@ INTERVAL_S = 4
 
 # By which a run is found again whichever sensor requested it; run keys are a sensor's own.
 EVENT_TAG = "healing/incident_event"
+
+
+def watching_sensors(sources: Iterable[str]) -> list[str]:
+    """The names of all sensors that look at sources."""
+    own = [f"probe_{source}" for source in sources]
+    return own + [f"stand_in_{number + 1}" for number in range(STAND_INS)]
 
 
 def probe_sensor(source: str) -> dg.SensorDefinition:

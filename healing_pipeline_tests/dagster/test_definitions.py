@@ -207,6 +207,7 @@ def test_every_asset_has_its_checks(definitions: dg.Definitions) -> None:
         ("market_data", "every_endpoint_has_data"),
         ("market_data", "labels_are_honest"),
         ("health_report", "healing_rate"),
+        ("health_report", "ticks_are_on_time"),
         ("policy", "policy_is_no_worse"),
     }
 
