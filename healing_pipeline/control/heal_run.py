@@ -19,7 +19,7 @@ from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Origin
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.incidents.detection import Severity
-from healing_pipeline.incidents.diagnosis import Diagnosis, diagnose
+from healing_pipeline.incidents.diagnosis import Diagnosis, diagnose, root_cause_of
 from healing_pipeline.incidents.lifecycle import Signal, State, next_state
 from healing_pipeline.incidents.verification import Check, verify
 from healing_pipeline.probing.failure_class import FailureClass
@@ -27,6 +27,7 @@ from healing_pipeline.probing.reading import Reading
 from healing_pipeline.probing.response import RequestLine, Verdict
 from healing_pipeline.providers.provider import Provider
 from healing_pipeline.storage import alerts, incidents, routes
+from healing_pipeline.storage.own_outages import is_cut_off
 
 # A heal run is not a reader: it may take longer over the same plan.
 HEAL_DEADLINE_S = 10.0
@@ -34,7 +35,13 @@ HEAL_DEADLINE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An incident that this run, and no other, heals."""
+    """An incident that this run, and no other, heals.
+
+    Attributes
+    ----------
+    own_outage : bool
+        Whether our own connection was down when it was taken.
+    """
 
     incident_id: int
     endpoint: str
@@ -42,6 +49,7 @@ class Taken:
     evidence: str
     began_at: datetime
     detected_at: datetime
+    own_outage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +99,15 @@ def take(connection: Connection[Any], incident_id: int, now: datetime) -> Taken 
         evidence=incident.evidence,
         began_at=incident.began_at,
         detected_at=incident.detected_at,
+        own_outage=is_cut_off(connection),
     )
 
 
 def diagnosed(engine: HealingEngine, taken: Taken) -> Diagnosis:
     """Say what is broken and what will be tried."""
     seen = Verdict(taken.failure_class, taken.evidence)
-    return diagnose(taken.endpoint, seen, engine.plan_for(taken.endpoint, seen))
+    plan = engine.plan_for(taken.endpoint, seen)
+    return diagnose(taken.endpoint, seen, plan, own_outage=taken.own_outage)
 
 
 async def healed(engine: HealingEngine, taken: Taken) -> Answer | HealingFailed:
@@ -212,6 +222,10 @@ def _escalate(
 ) -> Settled:
     state = next_state(State.HEALING, Signal.HEAL_FAILED)
     tried = end.tried if isinstance(end, HealingFailed) else ()
+    # Between the two the connection may have gone down, or come back.
+    cut_off = taken.own_outage or is_cut_off(connection)
+    seen = Verdict(diagnosis.failure_class, diagnosis.evidence)
+    root_cause = root_cause_of(seen, own_outage=cut_off)
     incidents.move_incident(
         connection,
         incident_id=taken.incident_id,
@@ -222,15 +236,18 @@ def _escalate(
         note=note,
         detail={"tried": [asdict(each) for each in tried]},
         asks_heal=False,
-        root_cause=diagnosis.root_cause,
+        root_cause=root_cause,
     )
+    if cut_off:
+        # That we are cut off is told once, by whoever saw it; it is tried again by itself.
+        return _settled(taken, state, None, None, note, now)
     alerts.save_alert(
         connection,
         at=now,
         incident_id=taken.incident_id,
         level=Severity.ERROR,
         title=f"{taken.endpoint}: {taken.failure_class}, healing failed",
-        body=f"{note} Root cause: {diagnosis.root_cause}. "
+        body=f"{note} Root cause: {root_cause}. "
         + " ".join(f"{each.strategy}: {each.because}: {each.evidence}." for each in tried),
         # One incident calls once, however often healing it is tried again.
         dedupe_key=f"incident:{taken.incident_id}:heal_failed",

@@ -138,9 +138,7 @@ class Watcher:
         ended = around.harvest()
         seen = [each for each in ended if each.verdict is not None]
         requests: tuple[HealRequest, ...] = ()
-        if not self._own_connection.is_cut and (
-            agenda.open_ones or any(each.step is not None for each in ended)
-        ):
+        if agenda.open_ones or any(each.step is not None for each in ended):
             requests = await self._stored(partial(_requests, source))
         return Look(
             probed=len(seen),

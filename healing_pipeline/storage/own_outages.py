@@ -65,6 +65,12 @@ def end_own_outage(connection: Connection[Any], *, at: datetime, evidence: str) 
     return True
 
 
+def is_cut_off(connection: Connection[Any]) -> bool:
+    """Whether our own connection is down, as far as is told."""
+    outage = latest_own_outage(connection)
+    return outage is not None and outage.ended_at is None
+
+
 def latest_own_outage(connection: Connection[Any]) -> OwnOutage | None:
     """The outage that lasts, else the last one; None when there never was one."""
     row = _SQL.latest_own_outage(connection)

@@ -89,7 +89,7 @@ SELECT id, incident_id, at, signal, from_state, to_state, note, detail, asks_hea
 -- the event put it. Event ids are given out before commit, so a smaller one may appear after a
 -- larger one was read: those of the last half minute are told again whatever the cursor says. The
 -- run key, which names the event, makes that harmless.
--- Empty: nobody waits for a heal run.
+-- Empty: nobody waits for a heal run; or our own connection is down, and a run could reach nobody.
 SELECT event.id AS event_id, event.at, event.signal, incident.id AS incident_id,
        incident.endpoint, incident.source, incident.failure_class, incident.evidence,
        incident.severity
@@ -100,6 +100,7 @@ SELECT event.id AS event_id, event.at, event.signal, incident.id AS incident_id,
    AND (event.id > :since_event_id OR event.recorded_at > now() - interval '30 seconds')
    AND incident.state <> 'resolved'
    AND incident.state = event.to_state
+   AND NOT EXISTS (SELECT FROM own_outage WHERE ended_at IS NULL)
    AND NOT EXISTS (SELECT FROM incident_event AS later
                     WHERE later.incident_id = event.incident_id AND later.id > event.id)
  ORDER BY event.id;
