@@ -1,7 +1,7 @@
 """What a probe costs, beside Debian's prometheus-blackbox-exporter, and how late probes are.
 
-Three measurements on one stub upstream (``probing_stub.py``, a process of its own) that answers with
-the rate of a currency pair, 1,000 endpoints of them:
+Three measurements on one stub upstream (``probing_stub.py``, a process of its own) that answers
+with the rate of a currency pair, 1,000 endpoints of them:
 
 cold
     From a schedule on which everything is due at once to every endpoint probed and its result
@@ -66,10 +66,10 @@ from healing_pipeline.transport.reaching import reach
 
 SOURCE = "exchange_rate"
 SECRET = "k" * 24
-CURRENCIES = (
+CODES = (
     "USD EUR GBP JPY CHF AUD CAD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY ILS ZAR MXN BRL CLP COP "
     "PEN INR IDR MYR PHP THB SGD HKD KRW TWD"
-).split()
+)
 ENDPOINTS = 1_000
 INTERVAL_S = 30.0
 COLD_DELAY_S = 0.02
@@ -116,7 +116,7 @@ def catalog_of(port: int, count: int) -> Catalog:
         keys=(ApiKey("primary", "NONE", SECRET),),
         quota=Quota(),
     )
-    pairs = islice(permutations(CURRENCIES, 2), count)
+    pairs = islice(permutations(CODES.split(), 2), count)
     endpoints = (
         Endpoint(f"{SOURCE}/{a}-{b}".lower(), SOURCE, f"/v6/pair/{a}/{b}", interval_s=INTERVAL_S)
         for a, b in pairs
@@ -271,8 +271,9 @@ async def cpu(each: Bench, port: int, rounds: int) -> dict[str, Any]:
     }
 
 
-async def blackbox(port: int, catalog: Catalog, rounds: int, folder: Path) -> dict[str, Any]:
-    """The same addresses, probed by blackbox_exporter."""
+@contextmanager
+def exporter(folder: Path) -> Iterator[psutil.Process]:
+    """Run blackbox_exporter."""
     module = folder / "blackbox.yml"
     module.write_text(MODULE)
     with subprocess.Popen(
@@ -280,14 +281,16 @@ async def blackbox(port: int, catalog: Catalog, rounds: int, folder: Path) -> di
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            return await _asked(psutil.Process(process.pid), port, catalog, rounds)
+            yield psutil.Process(process.pid)
         finally:
             process.terminate()
 
 
-async def _asked(
+async def blackbox(
     process: psutil.Process, port: int, catalog: Catalog, rounds: int
 ) -> dict[str, Any]:
+    """The same addresses, probed by blackbox_exporter."""
+
     def address(endpoint: Endpoint) -> str:
         path = endpoint.path.replace("/v6/", f"/v6/{SECRET}/")
         query = urlencode({"target": f"http://127.0.0.1:{port}{path}", "module": "http_2xx"})
@@ -361,7 +364,9 @@ async def measure(only: str | None, count: int, seconds: float) -> dict[str, Any
             with stub(0.0) as port, drill_database() as url:
                 async with bench(url, port, count, folder) as each:
                     report["cpu"] = await cpu(each, port, ROUNDS)
-                report["blackbox"] = await blackbox(port, catalog_of(port, count), ROUNDS, folder)
+                with exporter(folder) as process:
+                    catalog = catalog_of(port, count)
+                    report["blackbox"] = await blackbox(process, port, catalog, ROUNDS)
         if only in (None, "lag"):
             with stub(COLD_DELAY_S) as port, drill_database() as url:
                 async with bench(url, port, count, folder) as each:
