@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,13 +15,24 @@ from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.simulator.scenario import load_scenario
 
+SPREAD = {"p50": 1.0, "p95": 2.0, "max": 3.0, "n": 4}
+TIMES = {
+    "detect_with_traffic_s": SPREAD,
+    "detect_with_traffic_from_begin_s": SPREAD,
+    "detect_idle_s": {**SPREAD, "undetected": 2},
+    "time_to_launch_s": SPREAD,
+    "healed_and_verified_s": SPREAD,
+    "pieces": {"request_s": SPREAD},
+    "heals": {"healed": 4, "over": 0},
+    "started_in_s": 9.0,
+}
 CLEAN = Books(told=1, lost=0, doubled=0, incidents=0, alerts_sent=0)
 
 
 @pytest.fixture
 def played(monkeypatch):
     """Drills that are over at once; those named in `dirty` have an answer that is wrong."""
-    names, dirty = [], set()
+    names, dirty, began = [], set(), []
 
     def run(scenario, source, *, seed, duration_s, state_dir, progress):
         names.append(source)
@@ -48,13 +60,18 @@ def played(monkeypatch):
         )
         return {**made, "description": scenario.description, "mapped": list(scenario.mapped)}
 
+    def run_stack(*arguments, root, launcher, **more):
+        began.append(launcher)
+        return {**run(*arguments, **more), **TIMES, "launcher": str(launcher or "warm")}
+
     monkeypatch.setattr(command, "run_drill", run)
+    monkeypatch.setattr(command, "run_stack_drill", run_stack)
     monkeypatch.setattr(command, "database_kept", nullcontext)
-    return names, dirty
+    return SimpleNamespace(names=names, dirty=dirty, launchers=began)
 
 
 def test_all_is_every_shipped_scenario_but_the_demonstration(played, capsys):
-    names, _ = played
+    names = played.names
     code = command.drill("all", seed=3, duration_s=None, stack=False, as_json=True)
     reports = json.loads(capsys.readouterr().out)
     assert code == 0
@@ -67,8 +84,7 @@ def test_all_is_every_shipped_scenario_but_the_demonstration(played, capsys):
 
 
 def test_one_drill_that_is_not_clean_makes_all_of_them_fail(played, capsys):
-    _, dirty = played
-    dirty.add("flapping")
+    played.dirty.add("flapping")
     code = command.drill("all", seed=3, duration_s=5.0, stack=False, as_json=True)
     reports = json.loads(capsys.readouterr().out)
     assert code == 1
@@ -86,10 +102,46 @@ def test_a_single_drill_is_one_document_and_a_table_for_people(played, capsys):
 
 
 def test_a_mistake_in_any_file_is_found_before_the_first_drill(played):
-    names, _ = played
+    names = played.names
     with pytest.raises(ConfigurationError):
         command.drill("no_such", seed=1, duration_s=None, stack=False, as_json=True)
     assert names == []
+
+
+def stack_drill(launcher, *, stack=True, as_json=True):
+    return command.drill(
+        "calm", seed=3, duration_s=2.0, stack=stack, launcher=launcher, as_json=as_json
+    )
+
+
+def test_a_launcher_is_chosen_and_both_are_two_drills_of_one_scenario(played, capsys):
+    assert stack_drill("default") == stack_drill(None) == 0
+    assert [str(each) for each in played.launchers] == ["default", "None"]
+    capsys.readouterr()
+    assert stack_drill("both") == 0
+    reports = json.loads(capsys.readouterr().out)
+    assert [(each["scenario"], each["launcher"]) for each in reports] == [
+        ("calm", "warm"),
+        ("calm", "default"),
+    ]
+
+
+def test_two_launchers_are_shown_side_by_side(played, capsys):
+    assert stack_drill("both", as_json=False) == 0
+    said = capsys.readouterr().out
+    assert "launcher by launcher" in said
+    (line,) = [each for each in said.splitlines() if "healed and verified" in each][-1:]
+    assert line.count("1.00 s / 2.00 s / 3.00 s (n 4)") == 2
+
+
+@pytest.mark.parametrize(
+    ("launcher", "stack", "cure"),
+    [("warm", False, "Add --stack"), ("hot", True, "Choose warm, default or both")],
+)
+def test_a_launcher_that_cannot_be_had_is_refused_with_its_cure(played, launcher, stack, cure):
+    with pytest.raises(ConfigurationError, match=cure):
+        stack_drill(launcher, stack=stack)
+    assert played.names == []
 
 
 def test_every_failure_class_but_ok_has_a_drill():
