@@ -1,39 +1,31 @@
-"""A launcher's side of the conversation: start a zygote when there is none, hold it, ask it."""
+"""A launcher's side of the conversation: whom it asks, and what it means if no answer comes."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
-
-import psutil
 
 from healing_pipeline.launcher.claims import Claims
-from healing_pipeline.launcher.messages import Channel, ConnectionLostError, Message, call
+from healing_pipeline.launcher.hold import Hold, WarmUnavailableError
+from healing_pipeline.launcher.messages import ConnectionLostError, Message, call
 from healing_pipeline.launcher.process_identity import ProcessIdentity
-from healing_pipeline.launcher.settings import LONGEST_FOLDER, Settings
+from healing_pipeline.launcher.settings import Settings
 
-MODULE = "healing_pipeline.launcher.zygote"
+# After a launch that waited in vain, those that come soon wait no longer than this.
+TROUBLE_S = 10.0
+PATIENCE_IN_TROUBLE_S = 0.25
 
-# A log is read by people, the last lines of it; past this it is begun anew.
-MOST_LOG_BYTES = 4 * 1024 * 1024
+# A zygote with its templates, on a machine that is busy.
+PREPARED_WITHIN_S = 60.0
 
-
-class WarmUnavailableError(Exception):
-    """No warm process could be had in time; says why. The run has not begun."""
+PAUSE_S = 0.02
 
 
 class Warm:
-    """Conversations with the zygote of one folder; safe for threads.
+    """Conversations with the warm processes of one folder; safe for threads.
 
     Parameters
     ----------
@@ -43,64 +35,47 @@ class Warm:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._claims = Claims(settings.claims)
-        self._hold: Channel | None = None
-        self._holding = threading.Lock()
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._hold = Hold(settings, self._prepare_again)
         self._templates: dict[str, Path] = {}
+        self._known: OrderedDict[str, str] = OrderedDict()  # origin to instance, as last launched
+        self._preparing = threading.Lock()
+        self._trouble_until = 0.0
+        self._closed = False
 
-    def launch(self, run_id: str, origin: str, instance_ref: str, timeout_s: float) -> None:
+    def launch(self, run_id: str, origin: str, instance_ref: str, patience_s: float) -> None:
         """Have a run begun by a warm process; returns when it has claimed the run.
 
         Raises
         ------
         WarmUnavailableError
-            If that is not so within `timeout_s`, and cannot be so any more: another launcher may
+            If that is not so within `patience_s`, and cannot be so any more: another launcher may
             begin the run.
         """
-        until = time.monotonic() + timeout_s
-        why = "there was no time"
-        request = {"op": "launch", "run_id": run_id, "instance_ref": instance_ref}
+        began = time.monotonic()
+        if began < self._trouble_until:
+            patience_s = min(patience_s, PATIENCE_IN_TROUBLE_S)
+        until = began + patience_s
+        self._remember(origin, instance_ref)
         try:
-            while (left := until - time.monotonic()) > 0:
-                try:
-                    path = self._template(origin, instance_ref, until)
-                    answer = _ask(path, request, left)
-                except ConnectionLostError as error:
-                    # Nobody listens, or the answer was lost: asking again is harmless.
-                    why = str(error)
-                    self._templates.pop(origin, None)
-                    time.sleep(min(0.05, max(0.0, until - time.monotonic())))
-                    continue
-                if "launched" in answer or "taken" in answer:
-                    break
-                self._templates.pop(origin, None)
-                why = str(answer.get("stale") or answer.get("refused") or answer)
-                if "stale" not in answer:
-                    break
-                time.sleep(0.01)
-            else:
-                answer = {}
+            why = self._asked_to_launch(run_id, origin, instance_ref, until)
         except WarmUnavailableError as error:
-            answer, why = {}, str(error)
-        if "launched" in answer:
+            why = str(error)
+        if why is None:
+            self._trouble_until = 0.0
             return
+        if time.monotonic() >= until:
+            self._trouble_until = time.monotonic() + TROUBLE_S
         self._give_away(run_id, why)
 
-    def _give_away(self, run_id: str, why: str) -> None:
-        """Make sure that no warm process begins a run; returns when one has."""
-        try:
-            given = self._claims.take(run_id, None)
-        except OSError as error:
-            claim = self._claims.of(run_id)
-            if claim is not None and not claim.elsewhere:
-                return
-            # No claim can be written, by nobody: no warm process can begin the run either.
-            raise WarmUnavailableError(f"{why}; no claim can be written: {error}") from error
-        if given:
-            raise WarmUnavailableError(why)
-        claim = self._claims.of(run_id)
-        if claim is not None and claim.elsewhere:
-            raise WarmUnavailableError(why)
+    def ready(self, timeout_s: float) -> None:
+        """Hold a zygote.
+
+        Raises
+        ------
+        WarmUnavailableError
+            If there is none within `timeout_s`.
+        """
+        self._hold.ensure(time.monotonic() + timeout_s)
 
     def prepare(self, origin: str, instance_ref: str, timeout_s: float) -> None:
         """Have a code location loaded before its first run.
@@ -110,6 +85,7 @@ class Warm:
         WarmUnavailableError
             If that is not done within `timeout_s`.
         """
+        self._remember(origin, instance_ref)
         self._template(origin, instance_ref, time.monotonic() + timeout_s)
 
     def hold_for(self, process: ProcessIdentity, timeout_s: float) -> None:
@@ -120,41 +96,27 @@ class Warm:
         WarmUnavailableError
             If none can be started within `timeout_s`.
         """
-        until = time.monotonic() + timeout_s
-        self._ensure(until)
         message = {"op": "hold", "pid": process.pid, "started": process.started}
-        try:
-            _ask(self._settings.socket, message, max(0.05, until - time.monotonic()))
-        except ConnectionLostError as error:
-            raise WarmUnavailableError(str(error)) from error
+        self._ask_zygote(message, time.monotonic() + timeout_s)
 
-    def terminate(
-        self,
-        run_id: str,
-        process: ProcessIdentity,
-        origin: str,
-        instance_ref: str,
-        timeout_s: float,
-    ) -> bool:
-        """Have a run's process told to end, and killed when it does not; False if it has ended.
+    def see_out(
+        self, run_id: str, process: ProcessIdentity, instance_ref: str, timeout_s: float
+    ) -> None:
+        """Have a run's process, that was told to end, killed if it has not within the grace.
 
         Raises
         ------
         WarmUnavailableError
-            If there is no template to do it.
+            If there is nobody to do it.
         """
         message = {
-            "op": "terminate", "run_id": run_id, "pid": process.pid, "started": process.started
-        }  # fmt: skip
-        until = time.monotonic() + timeout_s
-        while True:
-            path = self._template(origin, instance_ref, until)
-            try:
-                return bool(_ask(path, message, until - time.monotonic()).get("terminated"))
-            except ConnectionLostError as error:
-                self._templates.pop(origin, None)
-                if time.monotonic() >= until:
-                    raise WarmUnavailableError(str(error)) from error
+            "op": "see_out",
+            "run_id": run_id,
+            "pid": process.pid,
+            "started": process.started,
+            "instance_ref": instance_ref,
+        }
+        self._ask_zygote(message, time.monotonic() + timeout_s)
 
     def claimed_by(self, run_id: str) -> ProcessIdentity | None:
         """The process that has claimed a run; None when no warm process has."""
@@ -163,174 +125,93 @@ class Warm:
 
     def close(self) -> None:
         """Let go of the zygote. Idempotent."""
-        with self._holding:
-            hold, self._hold = self._hold, None
-        if hold is not None:
-            hold.close()
+        self._closed = True
+        self._hold.close()
 
-    def _template(self, origin: str, instance_ref: str, until: float) -> Path:
-        if origin in self._templates:
-            return self._templates[origin]
-        why = "no warm process got ready in time"
-        message = {"op": "template", "origin": origin, "instance_ref": instance_ref}
+    def _asked_to_launch(
+        self, run_id: str, origin: str, instance_ref: str, until: float
+    ) -> str | None:
+        """Ask until a warm process has claimed the run (None) or time is up (why)."""
+        request = {
+            "op": "launch", "run_id": run_id, "instance_ref": instance_ref, "until": until
+        }  # fmt: skip
+        why = "no warm process answered in time"
         while (left := until - time.monotonic()) > 0:
-            self._ensure(until)
+            path = self._template(origin, instance_ref, until)
             try:
-                answer = _ask(self._settings.socket, message, left)
+                answer = _ask(path, request, left)
             except ConnectionLostError as error:
-                why = str(error)
-                time.sleep(0.02)
-                continue
-            if "socket" in answer:
-                path = self._templates[origin] = Path(answer["socket"])
-                return path
-            why = str(answer.get("broken") or answer.get("stale"))
-            if "broken" in answer:
+                # Nobody listens, or the answer was lost: asking again is harmless.
+                answer = {"stale": str(error)}
+                time.sleep(PAUSE_S)
+            if "launched" in answer:
+                return None
+            self._templates.pop(origin, None)
+            why = str(answer.get("stale") or answer.get("refused") or why)
+            if "stale" not in answer:
                 break
+        return why
+
+    def _give_away(self, run_id: str, why: str) -> None:
+        """Make sure that no warm process begins a run; returns when one has."""
+        try:
+            given = self._claims.take(run_id, None)
+        except OSError as error:
+            # Nobody else can write one either; who is asked too late refuses by the clock.
+            given, why = True, f"{why}; no claim can be written: {error}"
+        claim = None if given else self._claims.of(run_id)
+        if claim is not None and not claim.elsewhere:
+            return
+        self._prepare_again()
         raise WarmUnavailableError(why)
 
-    def _ensure(self, until: float) -> None:
-        """Hold a zygote, started if need be.
+    def _template(self, origin: str, instance_ref: str, until: float) -> Path:
+        known = self._templates.get(origin)
+        if known is not None:
+            return known
+        answer: Message = {"stale": ""}
+        while "stale" in answer and time.monotonic() < until:
+            message = {"op": "template", "origin": origin, "instance_ref": instance_ref}
+            answer = self._ask_zygote(message, until)
+        if "socket" not in answer:
+            raise WarmUnavailableError(str(answer.get("broken") or answer.get("stale")))
+        path = self._templates[origin] = Path(answer["socket"])
+        return path
 
-        Raises
-        ------
-        WarmUnavailableError
-            If there is none in time, or none can be started.
-        """
-        with self._holding:
-            self._started = [each for each in self._started if each.poll() is None]
-            if self._hold is not None and _is_open(self._hold):
-                return
-            self._hold = None
-            began = False
-            while (left := until - time.monotonic()) > 0:
-                try:
-                    _, self._hold = call(self._settings.socket, {"op": "hold"}, left)
-                    return
-                except ConnectionLostError:
-                    pass
-                if not began:
-                    began = self._start()
-                time.sleep(0.02)
-            raise WarmUnavailableError(
-                "the zygote was not ready in time; it will be for later runs"
-            )
+    def _ask_zygote(self, message: Message, until: float) -> Message:
+        while True:
+            self._hold.ensure(until)
+            try:
+                return _ask(self._settings.socket, message, until - time.monotonic())
+            except ConnectionLostError as error:
+                self._hold.doubt()
+                if time.monotonic() + PAUSE_S >= until:
+                    raise WarmUnavailableError(f"the zygote: {error}") from error
+                time.sleep(PAUSE_S)
 
-    def _start(self) -> bool:
-        """Start a zygote, unless somebody is at it; True when that has been seen to."""
+    def _remember(self, origin: str, instance_ref: str) -> None:
+        self._known[origin] = instance_ref
+        self._known.move_to_end(origin)
+        while len(self._known) > self._settings.most_templates:
+            self._known.popitem(last=False)
+
+    def _prepare_again(self) -> None:
+        """Have everything ready for the next launch; in the background."""
+        threading.Thread(target=self._prepare_known, name="warm-prepare", daemon=True).start()
+
+    def _prepare_known(self) -> None:
+        if not self._preparing.acquire(blocking=False):
+            return
         try:
-            folder = private_folder(self._settings.path)
-            with _locked(folder / "start.lock") as mine:
-                if not mine or self._is_starting():
-                    return mine
-                with _log(self._settings.log) as log:
-                    self._started.append(
-                        subprocess.Popen(  # noqa: S603 (our own module, no shell)
-                            [sys.executable, "-P", "-m", MODULE, self._settings.to_json()],
-                            stdin=subprocess.DEVNULL,
-                            stdout=log,
-                            stderr=subprocess.STDOUT,
-                            start_new_session=True,
-                        )
-                    )
-        except OSError as error:
-            raise WarmUnavailableError(f"no zygote can be started: {error}") from error
-        return True
-
-    def _is_starting(self) -> bool:
-        try:
-            with (self._settings.path / "zygote.lock").open("a+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        return any(each.poll() is None for each in self._started)
-
-
-def private_folder(folder: Path) -> Path:
-    """A folder that only this user can enter: whoever reaches its sockets can run code.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made, or belongs to somebody else.
-    """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to another user")
-    folder.chmod(0o700)
-    return folder
-
-
-def usable_folder(folder: Path) -> Path:
-    """`folder`, or a stand-in with a shorter name: a Unix socket's path is limited."""
-    folder = folder.resolve()
-    if len(os.fsencode(folder)) <= LONGEST_FOLDER:
-        return folder
-    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"dagster-warm-{os.getuid()}-{digest}"
-
-
-def stop(folder: Path, grace_s: float = 3.0) -> int:
-    """End every warm process of a folder, the runs too; how many there were.
-
-    They are found by their command line, which a fork keeps: no parent has to be alive for it.
-    """
-    ours = processes_of(folder)
-    for each in ours:
-        with suppress(psutil.Error):
-            each.terminate()
-    _, left = psutil.wait_procs(ours, grace_s)
-    for each in {*left, *processes_of(folder)}:
-        with suppress(psutil.Error):
-            each.kill()
-    psutil.wait_procs(left, 2.0)
-    return len(ours)
-
-
-def processes_of(folder: Path) -> list[Any]:
-    """The warm processes of a folder: zygote, templates, prewarmed ones and runs."""
-    found = []
-    wanted = str(usable_folder(folder))
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, ValueError, KeyError):
-            command = process.cmdline()
-            if MODULE in command and Settings.from_json(command[-1]).folder == wanted:
-                found.append(process)
-    return found
+            for origin, instance_ref in list(self._known.items()):
+                if not self._closed:
+                    with suppress(WarmUnavailableError):
+                        self.prepare(origin, instance_ref, PREPARED_WITHIN_S)
+        finally:
+            self._preparing.release()
 
 
 def _ask(path: Path, message: Message, timeout_s: float) -> Message:
     answer, channel = call(path, message, max(0.01, timeout_s))
     channel.close()
     return answer
-
-
-def _is_open(channel: Channel) -> bool:
-    try:
-        return not channel.arrived()
-    except ConnectionLostError:
-        return False
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
-
-
-@contextmanager
-def _log(path: Path) -> Iterator[IO[bytes] | int]:
-    try:
-        if path.exists() and path.stat().st_size > MOST_LOG_BYTES:
-            path.unlink()
-        file = path.open("ab")
-    except OSError:
-        yield subprocess.DEVNULL
-        return
-    with file:
-        yield file

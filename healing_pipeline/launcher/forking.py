@@ -91,7 +91,7 @@ def fork(work: Callable[[], int], foreign: Iterable[Closable]) -> int:
             each.close()
         _reseed()
         code = work()
-    except BaseException:  # noqa: BLE001 (the end of a process: there is nobody to raise to)
+    except BaseException:
         traceback.print_exc()
     finally:
         _leave(code)

@@ -10,6 +10,7 @@ import json
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,13 @@ class Channel:
         return messages
 
     def close(self) -> None:
-        """Hang up. Idempotent."""
+        """Let go of this end; hang up if nobody else has it. Idempotent."""
+        self.socket.close()
+
+    def hang_up(self) -> None:
+        """Close the connection for everybody, a thread that waits for a message too. Idempotent."""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
     def _take(self, piece: bytes) -> None:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import time
-import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import DagsterInstance
 from dagster._cli.api import _execute_run_command_body
 from dagster._core.instance import InstanceRef
 from dagster._serdes import deserialize_value
@@ -31,15 +29,12 @@ from healing_pipeline.launcher.process_identity import own_identity
 POOL_RECYCLE_S = 600
 MOST_OVERFLOW = 20
 
-# A database that is away for as long is not waited for: run monitoring fails the run then.
-REPORT_WITHIN_S = 120.0
 
-
-def run_now(channel: Channel, run_id: str, instance_ref: str, claims: Claims) -> int:
+def run_now(channel: Channel, run_id: str, until: float, instance_ref: str, claims: Claims) -> int:
     """Claim a run, say so, execute it; the exit code of the process."""
-    if not _claimed(channel, run_id, claims):
+    if not _claimed(channel, run_id, until, claims):
         return 0
-    with DagsterInstance.from_ref(_ref(instance_ref)) as instance:
+    with DagsterInstance.from_ref(deserialize_value(instance_ref, InstanceRef)) as instance:
         _pool_connections(instance)
         return _executed(channel, run_id, instance)
 
@@ -53,7 +48,7 @@ def run_when_asked(
     ``refused`` when a file that was loaded has changed meanwhile, or when somebody has the run.
     """
     since_ns = time.time_ns()
-    with DagsterInstance.from_ref(_ref(instance_ref)) as instance:
+    with DagsterInstance.from_ref(deserialize_value(instance_ref, InstanceRef)) as instance:
         _pool_connections(instance)
         _touch(instance)
         named = [path for each in warm_up for path in _call(each)]
@@ -64,50 +59,28 @@ def run_when_asked(
             asked = channel.receive(timeout_s=None)
         except ConnectionLostError:
             return 0
+        run_id = str(asked["run_id"])
         if changed := own_files.changed():
             channel.send({"refused": f"{changed[0]} has changed", "stale": True})
             return 0
-        if not _claimed(channel, str(asked["run_id"]), claims):
+        if not _claimed(channel, run_id, float(asked["until"]), claims):
             return 0
         _mend_connections(instance)
-        return _executed(channel, str(asked["run_id"]), instance)
+        return _executed(channel, run_id, instance)
 
 
-def report_end(run_id: str, instance_ref: str, how: str) -> int:
-    """Say in the run's log how its process ended, where the run itself could not.
-
-    It tries again while the storage is away.
-    """
-    until = time.monotonic() + REPORT_WITHIN_S
-    while True:
-        try:
-            with DagsterInstance.from_ref(_ref(instance_ref)) as instance:
-                _report(instance, run_id, how)
-                return 0
-        except Exception:
-            traceback.print_exc()
-            if time.monotonic() > until:
-                return 1
-            time.sleep(1.0)
-
-
-def ending(status: int) -> str:
-    """What a wait status says, in words."""
-    if os.WIFSIGNALED(status):
-        name = signal.Signals(os.WTERMSIG(status)).name
-        oom = ", which is also how the system ends a process when memory runs out"
-        return f"was ended by {name}{oom if name == 'SIGKILL' else ''}"
-    return f"ended with exit code {os.waitstatus_to_exitcode(status)}"
-
-
-def _claimed(channel: Channel, run_id: str, claims: Claims) -> bool:
+def _claimed(channel: Channel, run_id: str, until: float, claims: Claims) -> bool:
+    """Claim the run, unless its launcher has lost patience; it hears which."""
+    if time.monotonic() > until:
+        channel.send({"refused": "it was asked too late"})
+        return False
     try:
         mine = claims.take(run_id, own_identity())
     except OSError as error:
         channel.send({"refused": f"no claim can be written: {error}"})
         return False
     if not mine:
-        channel.send({"refused": "somebody has the run", "taken": True})
+        channel.send({"refused": "somebody has the run"})
         return False
     # Whoever forked us may be gone: the run is ours all the same.
     with suppress(ConnectionLostError):
@@ -123,20 +96,6 @@ def _executed(channel: Channel, run_id: str, instance: Any) -> int:
     with suppress(ConnectionLostError):
         channel.send({"done": True})
     return 0
-
-
-def _report(instance: Any, run_id: str, how: str) -> None:
-    run = instance.get_run_by_id(run_id)
-    if run is None or run.is_finished:
-        return
-    if run.status == DagsterRunStatus.CANCELING:
-        instance.report_run_canceled(run, f"The run's process {how}.")
-    else:
-        instance.report_run_failed(run, f"The run's process {how} before the run had finished.")
-
-
-def _ref(serialized: str) -> InstanceRef:
-    return deserialize_value(serialized, InstanceRef)
 
 
 def _pool_connections(instance: Any) -> None:

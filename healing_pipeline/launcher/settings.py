@@ -67,6 +67,11 @@ class Settings:
         return self.path / "zygote.sock"
 
     @property
+    def lock(self) -> Path:
+        """Locked while there is a zygote, or one is being started."""
+        return self.path / "zygote.lock"
+
+    @property
     def claims(self) -> Path:
         """The claims' folder; see `claims`."""
         return self.path / "claims"

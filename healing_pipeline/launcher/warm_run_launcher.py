@@ -8,6 +8,7 @@ package knows what the runs are for.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -17,11 +18,14 @@ from typing import Any
 
 from dagster import Array, DagsterRun, DefaultRunLauncher, Field, IntSource, StringSource
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster._core.origin import RepositoryPythonOrigin
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
-from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._serdes import ConfigurableClassData, serialize_value
 
-from healing_pipeline.launcher.client import Warm, WarmUnavailableError, usable_folder
+from healing_pipeline.launcher.client import Warm
+from healing_pipeline.launcher.folder import usable_folder
+from healing_pipeline.launcher.hold import WarmUnavailableError
+from healing_pipeline.launcher.process_identity import identity_of
 from healing_pipeline.launcher.settings import Settings
 
 FOLDER_VARIABLE = "DAGSTER_WARM_LAUNCHER_DIR"
@@ -29,6 +33,9 @@ FOLDER_VARIABLE = "DAGSTER_WARM_LAUNCHER_DIR"
 
 # Where a process may be forked whole: elsewhere there is no fork, or it loses what it needs.
 FORKING = ("linux", "darwin")
+
+# A zygote may have to be started for it.
+SEEN_OUT_WITHIN_S = 10.0
 
 LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
@@ -62,9 +69,10 @@ class WarmRunLauncher(DefaultRunLauncher):
         self._settings = settings
         self._patience_s = patience_s
         self._warm: Warm | None = None
+        self._ref: str | None = None
 
     @classmethod
-    def config_type(cls) -> dict[str, Any]:  # type: ignore[override]
+    def config_type(cls) -> dict[str, Any]:
         """What dagster.yaml may say; see `Settings` for each."""
         return {
             "folder": Field(StringSource, is_required=False),
@@ -127,17 +135,18 @@ class WarmRunLauncher(DefaultRunLauncher):
             return False
         process = None if self._settings is None else self._processes().claimed_by(run_id)
         if process is None:
-            return super().terminate(run_id)
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         self._instance.report_run_canceling(run)
+        told = process.signal(signal.SIGTERM)
         try:
-            return self._processes().terminate(
-                run_id, process, _origin(run), self._instance_ref(), 10.0
-            )
+            self._processes().see_out(run_id, process, self._instance_ref(), SEEN_OUT_WITHIN_S)
         except WarmUnavailableError as error:
             self._instance.report_engine_event(
-                f"The run's process cannot be terminated: {error}", run, cls=self.__class__
+                f"Nobody will kill the run's process should it not end: {error}",
+                run,
+                cls=self.__class__,
             )
-            return False
+        return told
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -145,12 +154,12 @@ class WarmRunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Whether the run's process runs; a run of the default launcher is taken to."""
-        if GRPC_INFO_TAG in run.tags or self._settings is None:
+        """Whether the run's process runs; a run that another launcher began is taken to."""
+        if self._settings is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         process = self._processes().claimed_by(run.run_id)
         if process is None:
-            return CheckRunHealthResult(WorkerStatus.UNKNOWN, "nobody has claimed the run")
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "no warm process has claimed the run")
         if process.is_alive():
             return CheckRunHealthResult(WorkerStatus.RUNNING, run_worker_id=str(process.pid))
         return CheckRunHealthResult(
@@ -163,10 +172,38 @@ class WarmRunLauncher(DefaultRunLauncher):
             self._warm.close()
         super().dispose()
 
-    def prepare(self, origin: str, timeout_s: float) -> None:
-        """Load a code location ahead of its first run; see `Warm.prepare`."""
-        if self._settings is not None:
-            self._processes().prepare(origin, self._instance_ref(), timeout_s)
+    def ready(self, timeout_s: float) -> None:
+        """Have a zygote.
+
+        Raises
+        ------
+        WarmUnavailableError
+            If there is none within `timeout_s`.
+        """
+        self._processes().ready(timeout_s)
+
+    def prepare(self, code: RepositoryPythonOrigin, timeout_s: float) -> None:
+        """Load a code location ahead of its first run.
+
+        Raises
+        ------
+        WarmUnavailableError
+            If that is not done within `timeout_s`.
+        """
+        self._processes().prepare(serialize_value(code), self._instance_ref(), timeout_s)
+
+    def hold_for(self, pid: int, timeout_s: float) -> None:
+        """Keep the warm processes for as long as a process lives, whoever launches.
+
+        Raises
+        ------
+        WarmUnavailableError
+            If there is no such process, or none can be started within `timeout_s`.
+        """
+        process = identity_of(pid)
+        if process is None:
+            raise WarmUnavailableError(f"there is no process {pid} to hold them for")
+        self._processes().hold_for(process, timeout_s)
 
     @property
     def folder(self) -> Path | None:
@@ -179,13 +216,16 @@ class WarmRunLauncher(DefaultRunLauncher):
         return usable_folder(Path(given))
 
     def _processes(self) -> Warm:
+        if self._settings is None:
+            raise WarmUnavailableError(f"no process can be forked whole on {sys.platform}")
         if self._warm is None:
-            assert self._settings is not None, "asked only where processes can be forked"
             self._warm = Warm(replace(self._settings, folder=str(self.folder)))
         return self._warm
 
     def _instance_ref(self) -> str:
-        return serialize_value(self._instance.get_ref())
+        if self._ref is None:
+            self._ref = serialize_value(self._instance.get_ref())
+        return self._ref
 
     def _why_not_here(self, run: DagsterRun) -> str | None:
         """Why a run cannot be forked on this machine; empty when that is not worth a word."""

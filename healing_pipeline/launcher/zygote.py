@@ -1,45 +1,39 @@
 """The process that has imported what runs need, and forks a template for each code location.
 
-It has one thread and holds no connection. It ends when no launcher holds it any more.
+It has one thread and holds no connection. It ends when no launcher holds it any more, and when what
+it imported has changed.
 """
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import importlib
 import os
-import selectors
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from healing_pipeline.launcher.claims import Claims
-from healing_pipeline.launcher.forking import (
-    Closable,
-    SignalWakeup,
-    fork,
-    speak_softly,
-    thread_count,
-)
+from healing_pipeline.launcher.forking import fork, speak_softly, thread_count
 from healing_pipeline.launcher.loaded_files import LoadedFiles
-from healing_pipeline.launcher.messages import (
-    Channel,
-    ConnectionLostError,
-    Message,
-    channel_pair,
-    listening,
-)
+from healing_pipeline.launcher.messages import Channel, ConnectionLostError, Message, channel_pair
 from healing_pipeline.launcher.process_identity import ProcessIdentity
 from healing_pipeline.launcher.settings import Settings
+from healing_pipeline.launcher.switchboard import Switchboard
 
 # A template that died is made again, but not faster than this.
 PAUSE_S = 1.0
+
+TICK_S = 1.0
+CLAIMS_EVERY_S = 3600.0
+
+# A log is read by people, the last lines of it.
+MOST_LOG_BYTES = 4 * 1024 * 1024
 
 # What every run needs, whatever its code.
 ALWAYS = ("dagster", "dagster._cli.api", "healing_pipeline.launcher.template")
@@ -64,74 +58,97 @@ class Zygote:
     Parameters
     ----------
     settings : Settings
-    lock : file
-        Held for as long as the zygote lives.
+    lock : int
+        Descriptor of the lock file; locked for as long as the zygote lives.
     files : LoadedFiles
         What it has imported.
     """
 
-    def __init__(self, settings: Settings, lock: Closable, files: LoadedFiles) -> None:
+    def __init__(self, settings: Settings, lock: int, files: LoadedFiles) -> None:
         self._settings = settings
         self._lock = lock
         self._files = files
+        self._board = Switchboard(settings.socket)
         self._held: dict[str, Held] = {}  # by origin; the one that serves
-        self._pids: set[int] = set()  # of all that live, the retired ones included
-        self._clients: set[Channel] = set()
+        self._pids: set[int] = set()  # of all that were forked and live, the retired ones included
         self._holders: set[Channel] = set()
         self._processes: set[ProcessIdentity] = set()
         self._alone_since = time.monotonic()
-        self._stopping = False
+        self._claims_at = 0.0
+        self._told_to_end = False
+        self._why_end: str | None = None
 
     def main(self) -> int:
-        """Serve until nobody holds it; the exit code."""
-        self._server = listening(self._settings.socket)
-        self._selector = selectors.DefaultSelector()
-        self._wakeup = SignalWakeup(signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
-        self._selector.register(self._server, selectors.EVENT_READ)
-        self._selector.register(self._wakeup, selectors.EVENT_READ)
+        """Serve until there is a reason to end; the exit code."""
         print(f"zygote {os.getpid()} listens at {self._settings.socket}", flush=True)
-        while not self._has_to_end():
-            for key, _ in self._selector.select(1.0):
-                if key.fileobj is self._server:
-                    self._accept()
-                elif key.fileobj is self._wakeup:
-                    if self._wakeup.came() & {signal.SIGTERM, signal.SIGINT}:
-                        self._stopping = True
-                elif key.fileobj in self._clients:
-                    self._hear_client(key.fileobj)  # type: ignore[arg-type]
+        while self._why_end is None:
+            for channel in self._board.ready(TICK_S):
+                if channel in self._board.clients:
+                    self._hear_client(channel)
                 else:
-                    self._hear_template(key.fileobj)  # type: ignore[arg-type]
+                    self._hear_template(channel)
+            self._heed()
             self._reap()
-        self._settings.socket.unlink(missing_ok=True)
-        return self._wind_up()
-
-    def _has_to_end(self) -> bool:
-        self._processes = {each for each in self._processes if each.is_alive()}
-        if self._holders or self._processes:
-            self._alone_since = time.monotonic()
-        alone = time.monotonic() - self._alone_since > self._settings.linger_s
-        return self._stopping or alone
-
-    def _wind_up(self) -> int:
-        """Let the templates go; told to stop, with their runs. They end when their runs do."""
-        for pid in self._pids if self._stopping else ():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-        for held in self._held.values():
-            held.channel.close()
-        until = time.monotonic() + self._settings.grace_s + 2.0
-        while self._stopping and self._pids and time.monotonic() < until:
-            time.sleep(0.02)
-            self._reap()
+            self._look_around()
+        print(f"zygote {os.getpid()} ends: {self._why_end}", flush=True)
+        self._wind_up()
         return 0
 
-    # Launchers
+    def _heed(self) -> None:
+        if self._board.signals & {signal.SIGTERM, signal.SIGINT}:
+            self._told_to_end = True
+            self._why_end = "it was told to"
+        self._board.signals.clear()
 
-    def _accept(self) -> None:
-        with suppress(BlockingIOError, OSError):
-            client = Channel(self._server.accept()[0])
-            self._clients.add(client)
-            self._selector.register(client, selectors.EVENT_READ)
+    def _look_around(self) -> None:
+        now = time.monotonic()
+        self._processes = {each for each in self._processes if each.is_alive()}
+        self._holders &= self._board.clients
+        if self._holders or self._processes:
+            self._alone_since = now
+        if now - self._alone_since > self._settings.linger_s:
+            self._end("no launcher holds it")
+        elif changed := self._files.changed():
+            self._end(f"{changed[0]} has changed")
+        elif not self._serves_here():
+            self._end("its folder was emptied")
+        if now >= self._claims_at:
+            self._claims_at = now + CLAIMS_EVERY_S
+            Claims(self._settings.claims).forget_old()
+        _bound(self._settings.log)
+
+    def _end(self, why: str) -> None:
+        self._why_end = self._why_end or why
+
+    def _serves_here(self) -> bool:
+        """Whether launchers that look into the folder find this zygote's lock and socket."""
+        try:
+            seen, held = self._settings.lock.stat(), os.fstat(self._lock)
+        except OSError:
+            return False
+        same = (seen.st_dev, seen.st_ino) == (held.st_dev, held.st_ino)
+        return same and self._settings.socket.exists()
+
+    def _wind_up(self) -> None:
+        """Let the templates go; told to stop, with their runs. They end when their runs do."""
+        if self._serves_here():
+            self._settings.socket.unlink(missing_ok=True)
+        for held in list(self._held.values()):
+            self._let_go(held)
+        if not self._told_to_end:
+            return
+        for client in self._holders & self._board.clients:
+            with suppress(ConnectionLostError):
+                client.send({"stopping": True})
+        for pid in self._pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + self._settings.grace_s + 2.0
+        while self._pids and time.monotonic() < until:
+            time.sleep(0.02)
+            self._reap()
+
+    # Launchers
 
     def _hear_client(self, client: Channel) -> None:
         try:
@@ -140,9 +157,11 @@ class Zygote:
                     self._hold(client, message)
                 elif message["op"] == "template":
                     self._template(client, message)
+                elif message["op"] == "see_out":
+                    self._see_out(client, message)
                 else:
                     client.send(self._status())
-        except (ConnectionLostError, KeyError):
+        except (ConnectionLostError, KeyError, ValueError):
             self._dismiss(client)
 
     def _hold(self, client: Channel, message: Message) -> None:
@@ -161,25 +180,32 @@ class Zygote:
         }
 
     def _dismiss(self, client: Channel) -> None:
-        self._clients.discard(client)
-        self._holders.discard(client)
         for held in self._held.values():
             held.waiting = [each for each in held.waiting if each is not client]
-        with suppress(KeyError, ValueError):
-            self._selector.unregister(client)
-        client.close()
+        self._board.hang_up(client)
+
+    def _see_out(self, client: Channel, message: Message) -> None:
+        """Have somebody watch over the end of a run that was told to end."""
+        process = ProcessIdentity(int(message["pid"]), str(message["started"]))
+        run_id, instance_ref = str(message["run_id"]), str(message["instance_ref"])
+        grace_s = self._settings.grace_s
+        self._pids.add(
+            fork(
+                lambda: _see_out_main(run_id, process, instance_ref, grace_s),
+                [*self._board.foreign(), _Descriptor(self._lock)],
+            )
+        )
+        client.send({"watched": True})
 
     # Templates
 
     def _template(self, client: Channel, message: Message) -> None:
         origin, instance_ref = str(message["origin"]), str(message["instance_ref"])
-        held = self._held.get(origin)
-        if held is None:
-            if changed := self._files.changed():
-                client.send({"stale": f"{changed[0]} has changed"})
-                self._stopping_softly()
-                return
-            held = self._fork(origin, instance_ref)
+        if changed := self._files.changed():
+            client.send({"stale": f"{changed[0]} has changed"})
+            self._end(f"{changed[0]} has changed")
+            return
+        held = self._held.get(origin) or self._fork(origin, instance_ref)
         held.used_at = time.monotonic()
         if held.socket is None:
             held.waiting.append(client)
@@ -191,31 +217,24 @@ class Zygote:
         here, there = channel_pair()
         pid = fork(
             partial(_template_main, self._settings, origin, instance_ref, there, self._files),
-            [*self._foreign(), here],
+            [*self._board.foreign(), _Descriptor(self._lock), here],
         )
         there.close()
         held = self._held[origin] = Held(pid, here, origin, instance_ref)
         held.used_at = time.monotonic()
         self._pids.add(pid)
-        self._selector.register(here, selectors.EVENT_READ)
+        self._board.watch(here)
         return held
 
     def _make_room(self) -> None:
         while len(self._held) >= self._settings.most_templates:
-            oldest = min(self._held.values(), key=lambda each: each.used_at)
-            self._let_go(oldest)
+            self._let_go(min(self._held.values(), key=lambda each: each.used_at))
 
     def _let_go(self, held: Held) -> None:
         """It takes no more runs; it ends when those that it has do."""
+        self._tell(held, {"stale": "the template was let go"})
         self._held.pop(held.origin, None)
-        with suppress(KeyError):
-            self._selector.unregister(held.channel)
-        held.channel.close()
-
-    def _foreign(self) -> Iterator[Closable]:
-        yield from (self._server, self._selector, self._wakeup, self._lock)
-        yield from self._clients
-        yield from (held.channel for held in self._held.values())
+        self._board.hang_up(held.channel)
 
     def _hear_template(self, channel: Channel) -> None:
         held = next(each for each in self._held.values() if each.channel is channel)
@@ -227,31 +246,16 @@ class Zygote:
                 elif "broken" in message:
                     self._tell(held, message)
                 elif "retired" in message:
-                    self._succeed(held, message)
+                    print(f"template {held.pid} retires: {message['retired']} has changed")
+                    self._let_go(held)
+                    self._fork(held.origin, held.instance_ref)
                     return
         except ConnectionLostError:
-            self._tell(held, {"broken": "the template has ended"})
             was_ready = held.socket is not None
+            self._tell(held, {"broken": "the template has ended"})
             self._let_go(held)
             if was_ready and time.monotonic() - held.used_at > PAUSE_S:
                 self._fork(held.origin, held.instance_ref)
-
-    def _succeed(self, held: Held, message: Message) -> None:
-        self._let_go(held)
-        print(f"template {held.pid} retires: {message['retired']} has changed", flush=True)
-        if message.get("deep"):
-            self._stopping_softly()
-        else:
-            self._fork(held.origin, held.instance_ref)
-
-    def _stopping_softly(self) -> None:
-        """Make way for a zygote that imports anew; runs that go are let go on."""
-        for held in list(self._held.values()):
-            self._tell(held, {"stale": "the zygote has to be started anew"})
-        print("zygote ends: what it imported has changed", flush=True)
-        self._settings.socket.unlink(missing_ok=True)
-        self._lock.close()
-        os._exit(0)
 
     def _tell(self, held: Held, message: Message) -> None:
         for client in held.waiting:
@@ -267,6 +271,14 @@ class Zygote:
             self._pids.discard(pid)
 
 
+class _Descriptor:
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def close(self) -> None:
+        os.close(self._number)
+
+
 def _template_main(
     settings: Settings, origin: str, instance_ref: str, zygote: Channel, files: LoadedFiles
 ) -> int:
@@ -275,33 +287,48 @@ def _template_main(
     return Template(settings, origin, instance_ref, zygote, files).main()
 
 
+def _see_out_main(run_id: str, process: ProcessIdentity, instance_ref: str, grace_s: float) -> int:
+    from healing_pipeline.launcher.ending import see_out
+
+    return see_out(run_id, process, instance_ref, grace_s)
+
+
+def _bound(log: Path) -> None:
+    """Keep a log from growing: past its measure it becomes the old one, and is begun anew."""
+    with suppress(OSError):
+        if log.stat().st_size > MOST_LOG_BYTES:
+            # Everybody has it open for appending: it is emptied, not replaced.
+            log.with_suffix(".old").write_bytes(log.read_bytes())
+            os.truncate(log, 0)
+
+
 def main(arguments: list[str]) -> int:
-    """Run a zygote with the settings that the one argument holds; its exit code."""
+    """Run a zygote; the exit code.
+
+    Parameters
+    ----------
+    arguments : list of str
+        The descriptor of the locked lock file, and the settings as JSON.
+    """
     since_ns = time.time_ns()
-    settings = Settings.from_json(arguments[0])
+    lock, settings = int(arguments[0]), Settings.from_json(arguments[1])
+    os.set_inheritable(lock, False)
     speak_softly()
-    with (settings.path / "zygote.lock").open("a+") as lock:
+    for name in (*ALWAYS, *settings.preload):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            print("another zygote serves this folder")
-            return 0
-        for name in (*ALWAYS, *settings.preload):
-            try:
-                importlib.import_module(name)
-            except ImportError:
-                if name in ALWAYS:
-                    raise
-                print(f"{name} is to be preloaded and cannot be:")
-                traceback.print_exc()
-        if threads := thread_count():
-            print(f"what is preloaded starts {threads} threads, which a fork would lose")
-            return 1
-        Claims(settings.claims).forget_old()
-        # Objects that are never looked at by the collector stay shared after a fork.
-        gc.collect()
-        gc.freeze()
-        return Zygote(settings, lock, LoadedFiles(since_ns)).main()
+            importlib.import_module(name)
+        except Exception as error:
+            if name in ALWAYS:
+                raise
+            traceback.print_exc()
+            print(f"{name} is to be preloaded and cannot be: {error}; going on without")
+    if threads := thread_count():
+        print(f"what is preloaded starts {threads} threads, which a fork would lose")
+        return 1
+    # Objects that are never looked at by the collector stay shared after a fork.
+    gc.collect()
+    gc.freeze()
+    return Zygote(settings, lock, LoadedFiles(since_ns)).main()
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import PythonFileTarget
 
-from healing_pipeline.launcher import client
 from healing_pipeline.launcher.claims import Claims
+from healing_pipeline.launcher.folder import usable_folder
 from healing_pipeline.launcher.messages import call
 from healing_pipeline.launcher.process_identity import ProcessIdentity
+from healing_pipeline.launcher.processes import processes_of
 
 CODE = """
 import os, signal, time
@@ -62,7 +63,8 @@ def of(op):
         op()
     return made
 
-defs = dg.Definitions(jobs=[of(each) for each in (quick, sleeping, stubborn, killed, leaving, raising)])
+OPS = (quick, sleeping, stubborn, killed, leaving, raising)
+defs = dg.Definitions(jobs=[of(each) for each in OPS])
 """
 
 
@@ -81,7 +83,7 @@ class WarmProject:
 
     @property
     def warm_folder(self) -> Path:
-        return client.usable_folder(self.folder / "w")
+        return usable_folder(self.folder / "w")
 
     def write(self) -> None:
         """dagster.yaml and the code."""
@@ -121,7 +123,7 @@ class WarmProject:
 
     def processes(self) -> list[psutil.Process]:
         """All warm processes."""
-        return client.processes_of(self.folder / "w")
+        return processes_of(self.folder / "w")
 
     def zygote(self) -> dict[str, Any]:
         """What the zygote says of itself."""
@@ -216,8 +218,7 @@ class Opened:
     def starts(self, run_id: str) -> int:
         """How often the run's job began."""
         return sum(
-            each.startswith("RUN_START") or each.startswith("PIPELINE_START:")
-            for each in self.events(run_id)
+            each.startswith(("RUN_START:", "PIPELINE_START:")) for each in self.events(run_id)
         )
 
 
