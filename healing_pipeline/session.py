@@ -8,8 +8,10 @@ in a thread of its own, so that a process has one connection pool however many t
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,10 +48,19 @@ class Session:
     routes: RouteTable
     clock: Clock
     portal: BlockingPortal
+    loop: asyncio.AbstractEventLoop
 
     def call(self, work: Callable[..., Awaitable[Result]], *args: Any) -> Result:
         """Run `work` on the session's event loop and wait for it; safe from any thread."""
         return self.portal.call(work, *args)
+
+    def begin(self, work: Callable[..., Coroutine[Any, Any, Result]], *args: Any) -> Future[Result]:
+        """Begin `work` on the session's event loop and return at once; safe from any thread.
+
+        A portal's own `start_task_soon` waits for the loop: whoever holds a lock that the loop
+        wants would wait for ever.
+        """
+        return asyncio.run_coroutine_threadsafe(work(*args), self.loop)
 
 
 def open_session(
@@ -91,4 +102,5 @@ def open_session(
         routes=parts.routes,
         clock=clock,
         portal=portal,
+        loop=portal.call(asyncio.get_running_loop),
     )

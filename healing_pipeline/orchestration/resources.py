@@ -70,7 +70,7 @@ class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     session.watcher,
                     session.database,
                     session.clock,
-                    start=session.portal.start_task_soon,
+                    start=session.begin,
                     source_of=lambda name: endpoints[name].source if name in endpoints else None,
                     workers=workers_of(sys.argv, os.environ, os.cpu_count() or 1),
                 )
