@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -15,7 +15,7 @@ import psycopg
 from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, ProbeResult, SnapshotFact
 from healing_pipeline.probing.reading import Point, Reading
 from healing_pipeline.storage.database import connection_info
-from healing_pipeline.storage.incidents import OpenedIncident, begin_incident
+from healing_pipeline.storage.incidents import NewIncident, OpenedIncident, begin_incident
 
 Result = TypeVar("Result")
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -41,9 +41,7 @@ def later(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def begin(
-    connection: psycopg.Connection[Any], endpoint: str = AAPL, **changes: Any
-) -> OpenedIncident | None:
+def new(endpoint: str = AAPL, **changes: Any) -> NewIncident:
     values = {
         "endpoint": endpoint,
         "source": endpoint.split("/")[0],
@@ -58,7 +56,13 @@ def begin(
         "asks_heal": True,
         "note": "seen twice",
     }
-    return begin_incident(connection, **{**values, **changes})
+    return NewIncident(**{**values, **changes})
+
+
+def begin(
+    connection: psycopg.Connection[Any], endpoint: str = AAPL, **changes: Any
+) -> OpenedIncident | None:
+    return begin_incident(connection, **asdict(new(endpoint, **changes)))
 
 
 def attempt(**changes: Any) -> Attempt:

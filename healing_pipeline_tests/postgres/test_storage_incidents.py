@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from psycopg import errors
-from storage_samples import AAPL, NOON, at_once, begin, later
+from storage_samples import AAPL, NOON, at_once, begin, later, new
 
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.incidents.detection import Severity
@@ -10,6 +10,7 @@ from healing_pipeline.incidents.lifecycle import State
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.incidents import (
+    begin_incidents,
     heal_requests,
     incident_by_id,
     incident_events,
@@ -182,3 +183,33 @@ def move(connection, incident_id, from_state, to_state, signal, at_s, **more):
     )
     assert event_id is not None
     return event_id
+
+
+def test_ten_that_begin_the_same_incidents_in_other_orders_begin_each_once(database_url, database):
+    names = [f"yahoo/{number:02d}" for number in range(40)]
+
+    def begin_them(connection, number):
+        order = names if number % 2 else names[::-1]
+        opened = begin_incidents(connection, [new(each) for each in order])
+        connection.commit()
+        return list(opened)
+
+    began = [each for opened in at_once(database_url, begin_them) for each in opened]
+    assert sorted(began) == names
+    with database.connection() as connection:
+        rows = open_incidents(connection)
+        assert sorted(row.endpoint for row in rows) == names
+        assert {len(incident_events(connection, row.id)) for row in rows} == {1}
+
+
+def test_of_two_beginnings_for_one_endpoint_in_one_batch_the_first_counts(database):
+    with database.connection() as connection:
+        batch = [new(AAPL, evidence="first"), new(AAPL, evidence="second"), new("fred/gdp")]
+        opened = begin_incidents(connection, batch)
+        assert sorted(opened) == ["fred/gdp", AAPL]
+        incident = incident_by_id(connection, opened[AAPL].incident_id)
+        assert incident.evidence == "first"
+        (event,) = incident_events(connection, incident.id)
+        assert event.id == opened[AAPL].event_id
+        assert begin_incidents(connection, batch) == {}
+        assert begin_incidents(connection, []) == {}

@@ -10,10 +10,13 @@ from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.storage.probes import (
     claim_due,
     hasten,
+    hasten_all,
     key_usage,
     next_due_at,
+    put_off_due,
     seed_schedule,
     spend,
+    spend_some,
 )
 
 
@@ -68,7 +71,10 @@ def test_seeding_again_keeps_moments_takes_new_intervals_and_forgets_the_unliste
     seed(database, endpoints(2), now=later(5), spread=lambda: 0.9)
     with database.connection() as connection:
         assert next_due_at(connection, "yahoo") == later(30)
-        assert list(claim_due(connection, source="yahoo", now=later(100))) == ["yahoo/000", "yahoo/001"]
+        assert list(claim_due(connection, source="yahoo", now=later(100))) == [
+            "yahoo/000",
+            "yahoo/001",
+        ]
     # Due again at 160; an interval of 30 s brings that forward.
     seed(database, endpoints(2, interval_s=30), now=later(110))
     with database.connection() as connection:
@@ -161,3 +167,93 @@ def test_a_key_without_limits_is_unmetered(database):
     with database.connection() as connection:
         assert buy(connection, limits={})
         assert key_usage(connection, source="polygon", now=NOON) == {}
+
+
+def test_the_next_turn_comes_a_little_early_by_chance_and_never_late(database):
+    seed(database, endpoints(200, interval_s=60))
+    with database.connection() as connection:
+        due = claim_due(connection, source="yahoo", now=later(7), limit=200, early=0.1)
+        rows = connection.execute("SELECT next_at FROM probe_schedule ORDER BY next_at").fetchall()
+    assert set(due.values()) == {NOON}
+    moments = [moment for (moment,) in rows]
+    assert later(7 + 54) <= moments[0]
+    assert moments[-1] <= later(7 + 60)
+    # 200 that began together lie all over the six seconds.
+    assert moments[-1] - moments[0] > timedelta(seconds=5)
+    assert len(set(moments)) > 190
+
+
+def test_what_is_put_off_keeps_its_order_and_what_is_not_due_its_moment(database):
+    turns = iter([0.9, 0.1, 0.5])
+    seed(database, endpoints(3), spread=lambda: next(turns))
+    with database.connection() as connection:
+        assert put_off_due(connection, source="yahoo", now=later(31), until=later(300)) == 2
+        assert put_off_due(connection, source="fred", now=later(31), until=later(300)) == 0
+        assert next_due_at(connection, "yahoo") == later(54)
+        due = claim_due(connection, source="yahoo", now=later(301))
+    assert list(due) == ["yahoo/000", "yahoo/001", "yahoo/002"]
+    assert due["yahoo/001"] < due["yahoo/002"] < later(300.001)
+
+
+def test_hastening_many_brings_forward_those_that_would_come_later(database):
+    turns = iter([0.1, 0.5, 0.9])
+    seed(database, endpoints(3), spread=lambda: next(turns))
+    names = ["yahoo/002", "yahoo/000", "yahoo/001", "yahoo/none"]
+    with database.connection() as connection:
+        assert hasten_all(connection, names, later(10)) == 2
+        due = claim_due(connection, source="yahoo", now=later(10))
+    assert due == {"yahoo/000": later(6), "yahoo/001": later(10), "yahoo/002": later(10)}
+
+
+def test_ten_that_hasten_the_same_in_other_orders_wait_for_nobody_in_a_ring(database_url, database):
+    watched = endpoints(60)
+    seed(database, watched, spread=lambda: 0.9)
+    names = [each.id for each in watched]
+
+    def hasten_them(connection, number):
+        for moment in range(30, 20, -1):
+            order = names if number % 2 else names[::-1]
+            hasten_all(connection, order, later(moment))
+            connection.commit()
+
+    at_once(database_url, hasten_them)
+    with database.connection() as connection:
+        assert next_due_at(connection, "yahoo") == later(21)
+
+
+def test_ten_purchases_at_once_never_spend_more_than_is_left(database_url, database):
+    """Each wants all that is left, and claims what it pays for in the same transaction."""
+    seed(database, endpoints(200))
+
+    def buy_and_claim(connection, _number):
+        claimed = []
+
+        def wanted(used):
+            left = 37 - used.get("day", 0)
+            claimed.extend(claim_due(connection, source="yahoo", now=NOON, limit=min(left, 6)))
+            return len(claimed)
+
+        spent = []
+        for _ in range(3):
+            claimed.clear()
+            spent.append(
+                spend_some(
+                    connection,
+                    source="yahoo",
+                    key_name="primary",
+                    kind="probe",
+                    now=NOON,
+                    wanted=wanted,
+                    windows=["day", "minute"],
+                )
+            )
+            assert spent[-1] == len(claimed)
+            connection.commit()
+        return sum(spent)
+
+    assert sum(at_once(database_url, buy_and_claim)) == 37
+    with database.connection() as connection:
+        assert key_usage(connection, source="yahoo", now=NOON) == {
+            ("primary", "minute", "probe"): 37,
+            ("primary", "day", "probe"): 37,
+        }
