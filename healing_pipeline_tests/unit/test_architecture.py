@@ -48,6 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session": CORE | WORDS | {"control", "data_path", "installation", "storage", "transport"},
     "orchestration": CORE | WORDS | {"client", "control", "installation", "session", "storage"},
     "web": CORE | WORDS | {"client", "data_path", "installation", "providers"},
+    # It stands alone: other Dagster projects use it.
+    "launcher": set(),
     "definitions": {"catalog.settings", "control.lookout", "installation", "orchestration"},
     "stack": CORE
     | WORDS
@@ -78,7 +80,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Libraries that belong to an edge, and the parts that are that edge.
 ONLY_IN: dict[str, set[str]] = {
-    "dagster": {"orchestration", "definitions"},
+    "dagster": {"orchestration", "definitions", "launcher"},
     "dagster_postgres": {"orchestration"},
     "httpx": {"transport", "simulator", "cli"},
     "requests": set(),
@@ -91,6 +93,7 @@ ONLY_IN: dict[str, set[str]] = {
     "psycopg2": set(),
     "sqlalchemy": set(),
     "anyio": {"session", "client"},
+    "psutil": {"launcher", "storage"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
