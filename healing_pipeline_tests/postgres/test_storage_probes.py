@@ -195,6 +195,16 @@ def test_what_is_put_off_keeps_its_order_and_what_is_not_due_its_moment(database
     assert due["yahoo/001"] < due["yahoo/002"] < later(300.001)
 
 
+def test_what_is_put_off_later_waits_behind_what_waits_for_the_same_moment(database):
+    turns = iter([0.5, 0.1])
+    seed(database, endpoints(2), spread=lambda: next(turns))
+    with database.connection() as connection:
+        for seconds in (10, 31):
+            assert put_off_due(connection, source="yahoo", now=later(seconds), until=later(99)) == 1
+        due = claim_due(connection, source="yahoo", now=later(100))
+    assert list(due) == ["yahoo/001", "yahoo/000"]
+
+
 def test_hastening_many_brings_forward_those_that_would_come_later(database):
     turns = iter([0.1, 0.5, 0.9])
     seed(database, endpoints(3), spread=lambda: next(turns))

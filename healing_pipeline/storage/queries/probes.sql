@@ -40,8 +40,8 @@ WITH due AS (
 SELECT endpoint, was_due_at FROM claimed ORDER BY was_due_at, endpoint;
 
 -- name: put_off_due(source, now, until)!
--- Let what is due wait until a moment, in the order it stands in. Touches no row when nothing is
--- due, or others have it.
+-- Let what is due wait until a moment, in the order it stands in and behind what waits for that
+-- moment already: turns go round. Touches no row when nothing is due, or others have it.
 WITH due AS (
     SELECT endpoint, next_at
       FROM probe_schedule
@@ -49,9 +49,15 @@ WITH due AS (
        FOR UPDATE SKIP LOCKED
 ), turn AS (
     SELECT endpoint, row_number() OVER (ORDER BY next_at, endpoint) AS place FROM due
+), waiting AS (
+    SELECT max(next_at) AS until
+      FROM probe_schedule
+     WHERE source = :source AND next_at >= :until
+       AND next_at < :until::timestamptz + interval '1 second'
 )
 UPDATE probe_schedule AS schedule
-   SET next_at = :until::timestamptz + turn.place * interval '1 microsecond'
+   SET next_at = COALESCE((SELECT until FROM waiting), :until::timestamptz)
+               + turn.place * interval '1 microsecond'
   FROM turn
  WHERE schedule.endpoint = turn.endpoint;
 
