@@ -307,6 +307,48 @@ def test_a_refused_connection_is_the_networks_fault():
     assert no_answer(asyncio.run(run())) is NoAnswer.NETWORK
 
 
+def test_a_name_that_has_no_address_is_told_apart_from_a_host_that_does_not_answer():
+    async def run() -> Response:
+        sender = HttpSender(new_client(), [])
+        asked = request_to(80)
+        named = replace(asked, url=asked.url.replace("127.0.0.1", "api.nobody.invalid"))
+        try:
+            return await sender.send(named, 5.0)
+        finally:
+            await sender.aclose()
+
+    response = asyncio.run(run())
+    assert no_answer(response) is NoAnswer.UNRESOLVED
+    assert response.detail.startswith("api.nobody.invalid: ")
+
+
+def test_a_host_that_hangs_keeps_no_more_connections_than_its_bulkhead_has():
+    """And others are answered meanwhile, though there are fewer places than calls that hang."""
+    settings = replace(new_client(), max_connections=8, max_per_host=4)
+
+    async def hang(_head: str, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async def run() -> None:
+        async with upstream(hang) as sick, upstream(saying(message())) as well:
+            sender = HttpSender(settings, [])
+            try:
+                hanging = [
+                    asyncio.create_task(sender.send(request_to(sick.port), 1.0)) for _ in range(20)
+                ]
+                await asyncio.sleep(0.2)
+                for _ in range(10):
+                    response = await sender.send(request_to(well.port), 0.5)
+                    assert no_answer(response) is None
+                assert len(sick.heads) == 4
+                for response in await asyncio.gather(*hanging):
+                    assert no_answer(response) is NoAnswer.TIMEOUT
+            finally:
+                await sender.aclose()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"HTTP/1.1 200 OK\r\nContent-", message(b'{"a', length=5000)]
 )
