@@ -8,7 +8,7 @@ import pytest
 
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.market_hours import Calendar
-from healing_pipeline.catalog.settings import Settings, load_settings
+from healing_pipeline.catalog.settings import DEFAULT_WITNESSES, Settings, load_settings
 from healing_pipeline.catalog.values import (
     Alternates,
     ApiKey,
@@ -120,6 +120,17 @@ def test_an_endpoint_has_its_sources_calendar_or_its_own_or_none(config: Path) -
     assert catalog.endpoints["mine/other"].calendar is Calendar.FX
     assert catalog.endpoints["fred/dgs10"].calendar is None
     assert loaded(with_calendars(config, "XNYS", "none")).endpoints["mine/other"].calendar is None
+
+
+def test_witnesses_of_our_connection_are_three_operators_those_written_or_none(
+    config: Path,
+) -> None:
+    assert loaded(config).witnesses == DEFAULT_WITNESSES
+    assert len({each.partition(":")[0] for each in DEFAULT_WITNESSES}) == 3
+    config.write_text(f'witnesses: ["gate.test:8443"]\n{TEXT}', encoding="utf-8")
+    assert loaded(config).witnesses == ("gate.test:8443",)
+    config.write_text(f"witnesses: []\n{TEXT}", encoding="utf-8")
+    assert loaded(config).witnesses == ()
 
 
 def test_the_simulated_market_never_closes(config: Path) -> None:
