@@ -18,6 +18,7 @@ from uuid import uuid4
 from healing_pipeline.drill.heal_times import HealRun
 from healing_pipeline.errors import HealingPipelineError
 from healing_pipeline.installation import CLOCK_OFFSET_VARIABLE, state_dir
+from healing_pipeline.launcher.folder import usable_folder
 from healing_pipeline.stack.control_path import (
     READY_WITHIN_S,
     Surroundings,
@@ -69,8 +70,15 @@ def drill_folder(parent: Path) -> Iterator[Path]:
     """A folder for one drill; it stays behind where the drill fails, for its logs."""
     folder = parent / f"drill-{uuid4().hex[:8]}"
     folder.mkdir(parents=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    failed = False
+    try:
+        yield folder
+    except Exception:
+        failed = True
+        raise
+    finally:
+        if not failed:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class ControlPath:
@@ -173,3 +181,6 @@ def control_path(
             yield dagster
         finally:
             dagster.stop()
+            short = usable_folder(surroundings.warm_folder)
+            if not short.is_relative_to(folder.resolve()):
+                shutil.rmtree(short, ignore_errors=True)

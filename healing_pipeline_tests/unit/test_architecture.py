@@ -57,8 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"client", "installation", "launcher.processes", "session", "simulator", "storage"},
     "drill": CORE
     | WORDS
-    | {"control", "data_path", "installation", "providers", "simulator", "stack", "storage"}
-    | {"transport"},
+    | {"control", "data_path", "installation", "launcher.folder", "providers", "simulator"}
+    | {"stack", "storage", "transport"},
     "cli": CORE
     | WORDS
     | {
