@@ -54,7 +54,6 @@ class Hold:
         self._channel: Channel | None = None
         self._lock = threading.Lock()
         self._starting: subprocess.Popen[bytes] | None = None
-        self._started: list[subprocess.Popen[bytes]] = []
         self._not_before, self._why = 0.0, ""
 
     def ensure(self, until: float) -> None:
@@ -93,10 +92,7 @@ class Hold:
 
     def _take(self, channel: Channel) -> None:
         self._channel = channel
-        if self._starting is not None:
-            self._started.append(self._starting)
-            self._starting = None
-        self._started = [each for each in self._started if each.poll() is None]
+        self._starting = None
         # Neither the thread nor the socket outlives a hold that nobody uses any more.
         weakref.finalize(self, channel.hang_up)
         threading.Thread(
@@ -109,8 +105,8 @@ class Hold:
             mine = self._channel is channel
             if mine:
                 self._channel = None
-            self._started = [each for each in self._started if each.poll() is None]
         channel.hang_up()
+        _reap()
         return mine
 
     def tell(self) -> None:
@@ -155,8 +151,9 @@ def start_zygote(settings: Settings) -> subprocess.Popen[bytes] | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return None
+        _reap()
         with _log(settings.log) as log:
-            return subprocess.Popen(  # noqa: S603 (our own module, no shell)
+            started = subprocess.Popen(  # noqa: S603 (our own module, no shell)
                 [sys.executable, "-P", "-m", MODULE, str(lock), settings.to_json()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -164,8 +161,18 @@ def start_zygote(settings: Settings) -> subprocess.Popen[bytes] | None:
                 start_new_session=True,
                 pass_fds=(lock,),
             )
+        _children.append(started)
+        return started
     finally:
         os.close(lock)
+
+
+# A zygote outlives the hold that started it, and has to be reaped by this process all the same.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def _reap() -> None:
+    _children[:] = [each for each in _children if each.poll() is None]
 
 
 def _watch(channel: Channel, hold: weakref.ref[Hold]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +22,36 @@ from healing_pipeline.launcher.claims import Claims
 from healing_pipeline.launcher.folder import usable_folder
 from healing_pipeline.launcher.messages import call
 from healing_pipeline.launcher.process_identity import ProcessIdentity
-from healing_pipeline.launcher.processes import processes_of
+from healing_pipeline.launcher.processes import processes_of, stop
+
+LOCATION = "warm"
 
 CODE = """
 import os, signal, time
+from pathlib import Path
 import dagster as dg
 
 SAYS = "first"
+HERE = Path(__file__).parent
+
+def begun(context):
+    with (HERE / f"begun-{context.run_id}").open("a") as file:
+        file.write("once\\n")
 
 @dg.op
 def quick(context):
+    begun(context)
     context.log.info(f"says {SAYS}")
 
 @dg.op
-def sleeping():
-    time.sleep(60)
+def waiting(context):
+    begun(context)
+    while not (HERE / f"go-{context.run_id}").exists():
+        time.sleep(0.02)
 
 @dg.op
-def stubborn():
+def stubborn(context):
+    begun(context)
     while True:
         try:
             time.sleep(60)
@@ -63,106 +76,128 @@ def of(op):
         op()
     return made
 
-OPS = (quick, sleeping, stubborn, killed, leaving, raising)
-defs = dg.Definitions(jobs=[of(each) for each in OPS])
-"""
+defs = dg.Definitions(jobs=[of(each) for each in (quick, waiting, stubborn, killed, leaving, raising)])
+"""  # noqa: E501 (as it is written there)
+
+DONE = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
 @dataclass
-class WarmProject:
-    """One installation: its folder, and what tests ask of it."""
+class Project:
+    """Code, its code server, and a database for all instances that run it."""
 
     folder: Path
     url: str
-    launcher: dict[str, Any] = field(default_factory=dict)
-    _open: ExitStack = field(default_factory=ExitStack)
+    workspace: WorkspaceProcessContext
 
     @property
     def code(self) -> Path:
         return self.folder / "warm_code.py"
 
     @property
-    def warm_folder(self) -> Path:
-        return usable_folder(self.folder / "w")
+    def code_server(self) -> str:
+        """Where it listens."""
+        return str(self.location().client.socket)
 
-    def write(self) -> None:
-        """dagster.yaml and the code."""
-        self.code.write_text(CODE)
-        settings = {
-            "telemetry": {"enabled": False},
-            "storage": {"postgres": {"postgres_url": self.url}},
-            "compute_logs": {
-                "module": "dagster.core.storage.noop_compute_log_manager",
-                "class": "NoOpComputeLogManager",
-            },
-            "run_launcher": {
-                "module": "healing_pipeline.launcher",
-                "class": "WarmRunLauncher",
-                "config": {
-                    "folder": str(self.folder / "w"),
-                    "preload": ["dagster_postgres"],
-                    "patience_s": 20.0,
-                    "grace_s": 1.0,
-                    "linger_s": 1.0,
-                    **self.launcher,
-                },
-            },
-        }
-        (self.folder / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    def location(self) -> Any:
+        return self.workspace.create_request_context().get_code_location(LOCATION)
+
+    def write(self, code: str) -> None:
+        """Other code, put in place as editors do: at once."""
+        new = self.code.with_suffix(".new")
+        new.write_text(code)
+        new.replace(self.code)
+
+    def begun(self, run_id: str) -> int:
+        """How often the run's op began, by its own account."""
+        path = self.folder / f"begun-{run_id}"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def go(self, run_id: str) -> None:
+        """Let a waiting run end."""
+        (self.folder / f"go-{run_id}").touch()
 
     @contextmanager
-    def opened(self) -> Iterator[Opened]:
-        """An instance with a code server, as a daemon or a web server holds them."""
-        with (
-            DagsterInstance.from_config(str(self.folder)) as instance,
-            WorkspaceProcessContext(
-                instance, PythonFileTarget(str(self.code), None, str(self.folder), "warm")
-            ) as workspace,
-        ):
-            yield Opened(self, instance, workspace)
+    def home(self, name: str, **launcher: Any) -> Iterator[Home]:
+        """An instance with warm processes of its own; they are ended with it."""
+        folder = self.folder / name
+        write_home(folder, self.url, launcher)
+        warm = Path(launcher.get("folder", folder / "w"))
+        with DagsterInstance.from_config(str(folder)) as instance:
+            try:
+                yield Home(self, folder, warm, instance)
+            finally:
+                stop(warm, grace_s=1.0)
 
-    def processes(self) -> list[psutil.Process]:
-        """All warm processes."""
-        return processes_of(self.folder / "w")
 
-    def zygote(self) -> dict[str, Any]:
-        """What the zygote says of itself."""
-        answer, channel = call(self.warm_folder / "zygote.sock", {"op": "status"}, 5.0)
-        channel.close()
-        return dict(answer)
+@contextmanager
+def project(folder: Path, url: str) -> Iterator[Project]:
+    """A project with its code server running."""
+    (folder / "warm_code.py").write_text(CODE)
+    write_home(folder / "server", url, {})
+    target = PythonFileTarget(str(folder / "warm_code.py"), None, str(folder), LOCATION)
+    with (
+        DagsterInstance.from_config(str(folder / "server")) as instance,
+        WorkspaceProcessContext(instance, target) as workspace,
+    ):
+        yield Project(folder, url, workspace)
 
-    def templates(self) -> list[dict[str, Any]]:
-        """What the templates say of themselves."""
-        found = []
-        for path in self.zygote()["templates"].values():
-            if path is not None:
-                answer, channel = call(Path(path), {"op": "status"}, 5.0)
-                channel.close()
-                found.append(dict(answer))
-        return found
+
+def write_home(folder: Path, url: str, launcher: dict[str, Any]) -> None:
+    """dagster.yaml, with a launcher that is patient: what is tested is not this machine's load."""
+    folder.mkdir(exist_ok=True)
+    settings = {
+        "telemetry": {"enabled": False},
+        "storage": {"postgres": {"postgres_url": url}},
+        "compute_logs": {
+            "module": "dagster.core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        },
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {"dequeue_interval_seconds": 1},
+        },
+        "run_launcher": {
+            "module": "healing_pipeline.launcher",
+            "class": "WarmRunLauncher",
+            "config": {
+                "folder": str(folder / "w"),
+                "preload": ["dagster_postgres"],
+                "prewarmed": 1,
+                "patience_s": 30.0,
+                "grace_s": 1.0,
+                "linger_s": 1.0,
+                **launcher,
+            },
+        },
+    }
+    (folder / "dagster.yaml").write_text(yaml.safe_dump(settings))
 
 
 @dataclass
-class Opened:
-    """An instance and its workspace."""
+class Home:
+    """An instance, its warm processes, and what tests ask of them."""
 
-    project: WarmProject
+    project: Project
+    folder: Path
+    warm: Path
     instance: DagsterInstance
-    workspace: WorkspaceProcessContext
 
-    def create(self, job: str, tags: dict[str, str] | None = None) -> str:
+    # Runs
+
+    def create(self, job: str) -> str:
         """A run that waits to be launched."""
-        context = self.workspace.create_request_context()
-        location = context.get_code_location("warm")
+        location = self.project.location()
         repository = next(iter(location.get_repositories().values()))
-        remote = repository.get_full_job(job)
+        remote = repository.get_full_job(f"{job}_job")
         plan = location.get_execution_plan(remote, {}, None, None, self.instance)
         run = self.instance.create_run(
-            job_name=job,
+            job_name=remote.name,
             run_id=None,
             run_config={},
             status=DagsterRunStatus.NOT_STARTED,
-            tags=tags or {},
+            tags={},
             root_run_id=None,
             parent_run_id=None,
             step_keys_to_execute=None,
@@ -182,24 +217,37 @@ class Opened:
     def launch(self, job: str) -> str:
         """Create and launch a run."""
         run_id = self.create(job)
-        self.instance.launch_run(run_id, self.workspace.create_request_context())
+        self.instance.launch_run(run_id, self.project.workspace.create_request_context())
         return run_id
 
-    def status(self, run_id: str) -> DagsterRunStatus:
+    def launch_seconds(self, job: str) -> tuple[str, float]:
+        """Launch a run; how long its launcher took over it."""
+        run_id = self.create(job)
+        began = time.monotonic()
+        self.instance.launch_run(run_id, self.project.workspace.create_request_context())
+        return run_id, time.monotonic() - began
+
+    def submit(self, job: str) -> str:
+        """Create a run and leave it to the daemon."""
+        run_id = self.create(job)
+        self.instance.submit_run(run_id, self.project.workspace.create_request_context())
+        return run_id
+
+    def status(self, run_id: str) -> str:
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
-        return run.status
+        return run.status.value
 
-    def ended(self, run_id: str, within_s: float = 30.0) -> DagsterRunStatus:
-        """Wait for a run's end."""
-        until(lambda: self.status(run_id).value in {"SUCCESS", "FAILURE", "CANCELED"}, within_s)
+    def ended(self, run_id: str, within_s: float = 40.0) -> str:
+        """Wait for a run's end; its status."""
+        until(lambda: self.status(run_id) in DONE, within_s)
         return self.status(run_id)
 
     def started(self, run_id: str) -> ProcessIdentity:
         """Wait until a run's op runs; its process."""
-        until(lambda: any("STEP_START" in each for each in self.events(run_id)), 30.0)
-        claim = Claims(self.project.warm_folder / "claims").of(run_id)
-        assert claim is not None
+        until(lambda: any("STEP_START" in each for each in self.events(run_id)), 40.0)
+        claim = Claims(self.warm_folder / "claims").of(run_id)
+        assert claim is not None, "the run is not warm"
         assert claim.by is not None, "the default launcher has it"
         return claim.by
 
@@ -211,18 +259,72 @@ class Opened:
             for each in self.instance.all_logs(run_id)
         ]
 
+    def told(self, run_id: str) -> str:
+        """All that a run's log says."""
+        return "\n".join(self.events(run_id))
+
     def was_warm(self, run_id: str) -> bool:
-        claim = Claims(self.project.warm_folder / "claims").of(run_id)
+        claim = Claims(self.warm_folder / "claims").of(run_id)
         return claim is not None and claim.by is not None
 
     def starts(self, run_id: str) -> int:
-        """How often the run's job began."""
+        """How often the run began, by Dagster's account."""
         return sum(
             each.startswith(("RUN_START:", "PIPELINE_START:")) for each in self.events(run_id)
         )
 
+    # Processes
+
+    @property
+    def warm_folder(self) -> Path:
+        return usable_folder(self.warm)
+
+    def log(self) -> str:
+        path = self.warm_folder / "zygote.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def processes(self) -> list[psutil.Process]:
+        """All warm processes."""
+        return [each for each in processes_of(self.warm) if is_running(each)]
+
+    def zygote(self) -> int:
+        """The pid of the zygote that answers."""
+        return int(self._zygote()["pid"])
+
+    def templates(self) -> list[dict[str, Any]]:
+        """What the templates say of themselves."""
+        paths = [each for each in self._zygote()["templates"].values() if each is not None]
+        return [_status(Path(each)) for each in paths]
+
+    def template(self) -> int:
+        """The pid of the one template."""
+        (one,) = self.templates()
+        return int(one["pid"])
+
+    def prewarmed(self, count: int = 1) -> list[int]:
+        """Wait until so many processes wait for a run; their pids."""
+        until(lambda: sum(len(each["prewarmed"]) for each in self.templates()) >= count, 30.0)
+        return [pid for each in self.templates() for pid in each["prewarmed"]]
+
+    def _zygote(self) -> dict[str, Any]:
+        return _status(self.warm_folder / "zygote.sock")
+
+
+def _status(path: Path) -> dict[str, Any]:
+    answer, channel = call(path, {"op": "status"}, 10.0)
+    channel.close()
+    return dict(answer)
+
+
+def is_running(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
 
 def until(is_so: Callable[[], bool], within_s: float) -> None:
+    """Wait for something to come to pass."""
     end = time.monotonic() + within_s
     while not is_so():
         assert time.monotonic() < end, "it did not come to pass"
@@ -231,3 +333,26 @@ def until(is_so: Callable[[], bool], within_s: float) -> None:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that does not get to run."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def environment(home: Home) -> dict[str, str]:
+    """What a command needs that works on a home."""
+    return {**os.environ, "DAGSTER_HOME": str(home.folder)}
+
+
+def write_workspace(home: Home) -> Path:
+    """A workspace of the project's running code server, for Dagster's own commands."""
+    path = home.folder / "workspace.yaml"
+    server = {"socket": home.project.code_server, "location_name": LOCATION}
+    path.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
+    return path
