@@ -14,34 +14,49 @@ from typing import Any
 from dagster import DagsterEventType, EventLogEntry
 from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+    PostgresScheduleStorage,
+)
 from dagster_postgres.utils import create_pg_engine
 
 from healing_pipeline.installation import state_dir
 from healing_pipeline.storage.database import resolve_database
 
-# Connections that a storage keeps in each process; more are opened and closed again as needed. The
-# daemon's threads seldom ask for more than this at once.
-KEPT = 3
+# Connections that a process keeps; more are opened and closed again as needed. The daemon's threads
+# seldom ask for more than this at once.
+KEPT = 4
 MOST_EXTRA = 50
 
 # Older connections are opened anew, so that those of a busy hour do not stay for the quiet ones.
 OLDEST_S = 300
+
+# One of each storage's, by which Dagster itself knows whether its tables are there.
+TABLES = ("runs", "event_logs", "jobs", "instance_info")
 
 
 class InstallationStorage(DagsterPostgresStorage):
     """`DagsterPostgresStorage` at the address `resolve_database` gives, with connections kept.
 
     Dagster opens a connection for each statement, so that an instance that is left lying about
-    holds none; that is most of the time between a sensor's answer and the first step of its run.
+    holds none. Opening them is most of the time between a sensor's answer and the first step of its
+    run, and most of PostgreSQL's work. Here the three storages of a process share a few.
     """
 
     def __init__(self, postgres_url: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(postgres_url, *args, **kwargs)
-        self._event_log_storage = BatchedEventLog(postgres_url, self.should_autocreate_tables)
+        engine = _pooled(postgres_url)
+        if not _has_tables(engine):
+            super().__init__(postgres_url, *args, **{**kwargs, "should_autocreate_tables": True})
+        super().__init__(postgres_url, *args, **{**kwargs, "should_autocreate_tables": False})
+        self._run_storage = RunsOnKeptConnections(postgres_url, should_autocreate_tables=False)
+        self._event_log_storage = BatchedEventLog(postgres_url, should_autocreate_tables=False)
+        self._schedule_storage = SchedulesOnKeptConnections(
+            postgres_url, should_autocreate_tables=False
+        )
         for each in (self._run_storage, self._event_log_storage, self._schedule_storage):
-            each._engine.dispose()
-            each._engine = _pooled(postgres_url)
+            each._engine = engine
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -55,13 +70,17 @@ class InstallationStorage(DagsterPostgresStorage):
         config_value: Mapping[str, Any],  # noqa: ARG003 (Dagster's signature)
     ) -> InstallationStorage:
         """Build the storage; the embedded server, if it is that, lives as long as its users."""
-        address = resolve_database(os.environ, state_dir(os.environ))
-        return cls(
-            postgres_url=address.dagster_url, should_autocreate_tables=True, inst_data=inst_data
-        )
+        address = resolve_database(os.environ, state_dir(os.environ), is_tried=False)
+        return cls(postgres_url=address.dagster_url, inst_data=inst_data)
 
 
-def _pooled(postgres_url: str) -> Any:
+def _has_tables(engine: Any) -> bool:
+    there = " AND ".join(f"to_regclass('{name}') IS NOT NULL" for name in TABLES)
+    with engine.connect() as connection:
+        return bool(connection.exec_driver_sql(f"SELECT {there}").scalar())
+
+
+def _pooled(postgres_url: str, statement_timeout_ms: int = 0) -> Any:
     """An engine that keeps a few connections and looks whether one lives before it is used."""
     return create_pg_engine(
         postgres_url,
@@ -71,10 +90,41 @@ def _pooled(postgres_url: str) -> Any:
         pool_recycle=OLDEST_S,
         pool_pre_ping=True,
         pool_use_lifo=True,
+        connect_args={"options": f"-c statement_timeout={statement_timeout_ms}"},
     )
 
 
-class BatchedEventLog(PostgresEventLogStorage):
+class KeepsConnections:
+    """A storage whose connections are kept already, also where Dagster asks for that."""
+
+    postgres_url: str
+    _engine: Any
+
+    def optimize_for_webserver(
+        self,
+        statement_timeout: int,
+        pool_recycle: int,  # noqa: ARG002 (Dagster's signature)
+        max_overflow: int,  # noqa: ARG002
+    ) -> None:
+        """Limit the statements of a process that serves pages; 0 ms limits nothing."""
+        if statement_timeout > 0:
+            self._engine = _pooled(self.postgres_url, statement_timeout)
+
+    def dispose(self) -> None:
+        """Hang up. A statement after this connects anew."""
+        super().dispose()  # type: ignore[misc]
+        self._engine.dispose()
+
+
+class RunsOnKeptConnections(KeepsConnections, PostgresRunStorage):
+    """`PostgresRunStorage` with connections kept."""
+
+
+class SchedulesOnKeptConnections(KeepsConnections, PostgresScheduleStorage):
+    """`PostgresScheduleStorage` with connections kept."""
+
+
+class BatchedEventLog(KeepsConnections, PostgresEventLogStorage):
     """`PostgresEventLogStorage` that also stores planned materialisations by the batch.
 
     A run over a year of hours plans 8,760 of them. Dagster has batches for what was materialised

@@ -55,11 +55,19 @@ class Notice(NamedTuple):
     payload: str
 
 
-def resolve_database(environ: Mapping[str, str], state_dir: Path) -> DatabaseAddress:
+def resolve_database(
+    environ: Mapping[str, str], state_dir: Path, *, is_tried: bool = True
+) -> DatabaseAddress:
     """Find the database: ``HEALING_DATABASE_URL`` if set, else the embedded server, started.
 
     With a URL Dagster's tables go to ``HEALING_DAGSTER_DATABASE_URL``, or to the same database:
     they live in other schemas.
+
+    Parameters
+    ----------
+    is_tried : bool
+        Whether a URL is connected to, so that a mistake in it is said here. A connection costs the
+        server a process: whoever connects next anyway can do without.
 
     Raises
     ------
@@ -77,7 +85,8 @@ def resolve_database(environ: Mapping[str, str], state_dir: Path) -> DatabaseAdd
             raise
         return DatabaseAddress(server.url(DATABASE), server.dagster_url(DAGSTER_DATABASE), server)
     url = _with_scheme(url, "postgresql")
-    _check(url)
+    if is_tried:
+        _check(url)
     dagster_url = environ.get(DAGSTER_URL_VARIABLE, "").strip() or url
     return DatabaseAddress(url, _with_scheme(dagster_url, "postgresql+psycopg2"))
 
