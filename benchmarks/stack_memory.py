@@ -136,9 +136,7 @@ def account(up: psutil.Process, state: Path) -> list[Part]:
     for process in (up, *up.children(recursive=True)):
         if process.pid in taken or process.status() == psutil.STATUS_ZOMBIE:
             continue
-        command = " ".join(process.cmdline())
-        name = next((name for name, mark in PARTS.items() if mark in command), "other")
-        groups.setdefault(name, []).append(process)
+        groups.setdefault(_part_of(process), []).append(process)
     parts = []
     for name, members in groups.items():
         memory = [each.memory_full_info() for each in members if each.is_running()]
@@ -146,6 +144,16 @@ def account(up: psutil.Process, state: Path) -> list[Part]:
             Part(name, len(memory), sum(each.pss for each in memory), sum(m.rss for m in memory))
         )
     return sorted(parts, key=lambda each: (not each.counts, -each.pss))
+
+
+def _part_of(process: psutil.Process) -> str:
+    """By its command line; a process without a name of its own is its parent's."""
+    command = " ".join(process.cmdline())
+    named = next((name for name, mark in PARTS.items() if mark in command), None)
+    if named is not None:
+        return named
+    parent = process.parent()
+    return "other" if parent is None else _part_of(parent)
 
 
 def main() -> int:
