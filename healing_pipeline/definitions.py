@@ -20,7 +20,7 @@ from healing_pipeline.orchestration.asset_checks import (
     ticks_are_on_time,
 )
 from healing_pipeline.orchestration.assets import health_report, market_data
-from healing_pipeline.orchestration.jobs import MEMORY, heal_endpoint
+from healing_pipeline.orchestration.jobs import CASE, case_in_hand, heal_endpoint
 from healing_pipeline.orchestration.learning_assets import learning_assets
 from healing_pipeline.orchestration.learning_sensors import late_events_sensor, learning_automation
 from healing_pipeline.orchestration.partitions import require_bearable
@@ -99,7 +99,7 @@ def build_definitions(
         resources={
             "healing": HealingResource(config_path=str(path.resolve())),
             "healing_client": HealingClientResource(config_path=str(path.resolve())),
-            MEMORY: dg.mem_io_manager,
+            CASE: case_in_hand,
         },
     )
 

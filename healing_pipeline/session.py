@@ -21,7 +21,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.control.watching import Watcher
-from healing_pipeline.data_path import new_engine
+from healing_pipeline.data_path import Engine, new_engine
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock
@@ -29,7 +29,7 @@ from healing_pipeline.installation import load_catalog, state_dir, system_clock
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.recorder import Recorder
-from healing_pipeline.storage.shared_memory import everything
+from healing_pipeline.storage.shared_memory import about, everything
 from healing_pipeline.transport.reaching import reach
 
 Result = TypeVar("Result")
@@ -49,6 +49,23 @@ class Session:
     clock: Clock
     portal: BlockingPortal
     loop: asyncio.AbstractEventLoop
+    parts: Engine
+
+    def catch_up(self, endpoint: str | None = None) -> None:
+        """Take over what the database knows by now: all of it, or what healing one endpoint needs.
+
+        Raises
+        ------
+        StorageError
+            If PostgreSQL cannot be had.
+        """
+        sources, now = self.catalog.sources.values(), self.clock.now()
+        with self.database.connection() as connection:
+            if endpoint is None:
+                news = everything(connection, sources, now)
+            else:
+                news = about(connection, endpoint, sources, now)
+        self.portal.call(self.parts.take, news)
 
     def call(self, work: Callable[..., Awaitable[Result]], *args: Any) -> Result:
         """Run `work` on the session's event loop and wait for it; safe from any thread."""
@@ -64,9 +81,19 @@ class Session:
 
 
 def open_session(
-    stack: ExitStack, config: Path, environ: Mapping[str, str] = os.environ
+    stack: ExitStack,
+    config: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    caught_up: bool = True,
 ) -> Session:
     """Open everything; `stack` closes it again, last opened first.
+
+    Parameters
+    ----------
+    caught_up : bool
+        False leaves what the database knows to `Session.catch_up`: who opens a session long before
+        its use, or for one endpoint only, would read it for nothing.
 
     Raises
     ------
@@ -90,9 +117,7 @@ def open_session(
     stack.callback(portal.call, parts.engine.aclose)
     watcher = Watcher(catalog, parts.engine, database, recorder.record, clock, reach)
     stack.callback(portal.call, watcher.aclose)
-    with database.connection() as connection:
-        parts.take(everything(connection, catalog.sources.values(), clock.now()))
-    return Session(
+    session = Session(
         catalog=catalog,
         engine=parts.engine,
         database=database,
@@ -103,4 +128,8 @@ def open_session(
         clock=clock,
         portal=portal,
         loop=portal.call(asyncio.get_running_loop),
+        parts=parts,
     )
+    if caught_up:
+        session.catch_up()
+    return session

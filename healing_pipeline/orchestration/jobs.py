@@ -1,8 +1,11 @@
 """`heal_endpoint`: diagnose, heal, verify, route or escalate; an op each, in one process.
 
-The steps hand values on in memory. What has to survive the run is in PostgreSQL after each step.
+A heal run is to be over in a second, and each event that it leaves costs milliseconds: the steps
+hand their case on without an I/O manager, and what a step found is in its metadata and not in lines
+of log as well. What has to survive the run is in PostgreSQL after each step.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +17,11 @@ from healing_pipeline.control.heal_run import Taken
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.incidents.diagnosis import Diagnosis
 from healing_pipeline.incidents.verification import Check
+from healing_pipeline.orchestration.heal_seconds import seconds_before, seconds_between
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.probing.reading import Reading
+
+STEPS = ("diagnosis", "healing", "verification", "settling")
 
 
 class HealConfig(dg.Config):
@@ -33,44 +39,93 @@ class HealConfig(dg.Config):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One incident on its way through the run."""
+    """One incident on its way through the run.
+
+    Attributes
+    ----------
+    moments : tuple of float
+        When each step began, in seconds since the epoch.
+    """
 
     taken: Taken
     diagnosis: Diagnosis
     last: Reading | None
+    moments: tuple[float, ...]
     end: Answer | HealingFailed | None = None
     checks: tuple[Check, ...] = ()
 
 
-# Handed on in memory: the run is one process.
-MEMORY = "healing_memory"
-CASE = dg.Out(dagster_type=dg.Any, is_required=False, io_manager_key=MEMORY)
+class CaseInHand:
+    """What the steps of one run hand on; a resource, so that each run has its own."""
+
+    def __init__(self) -> None:
+        self._case: Case | None = None
+
+    def put(self, case: Case) -> None:
+        """Hand a case on."""
+        self._case = case
+
+    def take(self) -> Case:
+        """Take it over from the step before.
+
+        Raises
+        ------
+        dagster.Failure
+            If that step was not part of this run.
+        """
+        if self._case is None:
+            raise dg.Failure(
+                "A heal run goes from its first step to its last: run all of it again. An incident "
+                "that nobody heals asks again by itself.",
+                allow_retries=False,
+            )
+        return self._case
+
+
+CASE = "healing_case"
+
+# Nothing goes from step to step but the word to go on; see `CaseInHand`.
+GO_ON = dg.Out(dagster_type=dg.Nothing, is_required=False)
+AFTER = {"after": dg.In(dagster_type=dg.Nothing)}
+
+
+@dg.resource(description="What the steps of one heal run hand on.")
+def case_in_hand(_: dg.InitResourceContext) -> CaseInHand:
+    """Build the resource of one run."""
+    return CaseInHand()
 
 
 @dg.op(
     name="diagnose",
-    out={"case": CASE},
+    out={"case": GO_ON},
     description="Claim the incident and say what is broken and what will be tried.",
     tags={"dagster/kind/postgres": ""},
 )
 def diagnose_op(
-    context: dg.OpExecutionContext, config: HealConfig, healing: HealingResource
-) -> Iterator[dg.Output[Case]]:
+    context: dg.OpExecutionContext,
+    config: HealConfig,
+    healing: HealingResource,
+    healing_case: dg.ResourceParam[CaseInHand],
+) -> Iterator[dg.Output[None]]:
     """Nothing is yielded, and the rest is skipped, when there is nothing left to heal."""
-    session = healing.session()
+    began_at = time.time()
+    session = healing.bare_session()
     with session.database.connection() as connection:
         taken = heal_run.take(connection, config.incident_id, session.clock.now())
     if taken is None:
         context.log.info(f"Incident {config.incident_id} is healed, resolved or in other hands.")
         return
+    session.catch_up(taken.endpoint)
     diagnosis = heal_run.diagnosed(session.engine, taken)
     known = session.engine.last_good(taken.endpoint)
+    last = None if known is None else known.reading
+    healing_case.put(Case(taken, diagnosis, last, (began_at,)))
     plan = "\n".join(
         f"| {each.strategy} | {'yes' if each.taken else 'no'} | {each.because} |"
         for each in diagnosis.plan
     )
     yield dg.Output(
-        Case(taken, diagnosis, None if known is None else known.reading),
+        None,
         output_name="case",
         metadata={
             "endpoint": taken.endpoint,
@@ -83,13 +138,22 @@ def diagnose_op(
     )
 
 
-@dg.op(name="heal", out={"case": CASE}, description="Work through the plan against the upstreams.")
-def heal_op(context: dg.OpExecutionContext, case: Any, healing: HealingResource) -> dg.Output[Any]:
+@dg.op(
+    name="heal",
+    ins=AFTER,
+    out={"case": GO_ON},
+    description="Work through the plan against the upstreams.",
+)
+def heal_op(
+    context: dg.OpExecutionContext,
+    healing: HealingResource,
+    healing_case: dg.ResourceParam[CaseInHand],
+) -> Iterator[dg.Output[None]]:
     """Ask the primary once more and, if it still fails, try the remedies in their order."""
-    session = healing.session()
+    began_at, case, session = time.time(), healing_case.take(), healing.bare_session()
     end = session.call(heal_run.healed, session.engine, case.taken)
+    healing_case.put(replace(case, end=end, moments=(*case.moments, began_at)))
     if isinstance(end, Answer):
-        context.log.info(f"{end.strategy} answered, {end.fidelity}, in {end.seconds:.2f} s.")
         metadata: dict[str, Any] = {
             "strategy": end.strategy,
             "fidelity": str(end.fidelity),
@@ -105,50 +169,81 @@ def heal_op(context: dg.OpExecutionContext, case: Any, healing: HealingResource)
                 )
             )
         }
-    return dg.Output(
-        replace(case, end=end),
+    yield dg.Output(
+        None,
         output_name="case",
         metadata={"seconds": end.seconds, "upstream_calls": end.attempts, **metadata},
     )
 
 
-@dg.op(name="verify", out={"case": CASE}, description="Check the healed data itself.")
+@dg.op(
+    name="verify",
+    ins=AFTER,
+    out={"case": GO_ON},
+    description="Check the healed data itself.",
+)
 def verify_op(
-    context: dg.OpExecutionContext, case: Any, healing: HealingResource
-) -> dg.Output[Any]:
+    context: dg.OpExecutionContext,
+    healing: HealingResource,
+    healing_case: dg.ResourceParam[CaseInHand],
+) -> Iterator[dg.Output[None]]:
     """Hold the answer against its own body, its label and what was known before."""
-    session = healing.session()
-    if not isinstance(case.end, Answer):
-        return dg.Output(case, output_name="case", metadata={"checks": 0})
-    checks = heal_run.verified(
-        session.catalog,
-        session.engine.provider_of(case.taken.endpoint),
-        case.end,
-        case.last,
-        session.clock.now(),
+    began_at, case, session = time.time(), healing_case.take(), healing.bare_session()
+    checks: tuple[Check, ...] = ()
+    if isinstance(case.end, Answer):
+        checks = heal_run.verified(
+            session.catalog,
+            session.engine.provider_of(case.taken.endpoint),
+            case.end,
+            case.last,
+            session.clock.now(),
+        )
+    healing_case.put(replace(case, checks=checks, moments=(*case.moments, began_at)))
+    failed = [each for each in checks if not each.passed]
+    for each in failed:
+        context.log.warning(f"{each.name} did not hold: {each.evidence}")
+    lines = "\n".join(
+        f"| {each.name} | {'yes' if each.passed else 'NO'} | {each.evidence} |" for each in checks
     )
-    for each in checks:
-        context.log.info(f"{'passed' if each.passed else 'FAILED'}: {each.name}: {each.evidence}")
-    return dg.Output(
-        replace(case, checks=checks),
+    yield dg.Output(
+        None,
         output_name="case",
-        metadata={"checks": len(checks), "failed": sum(not each.passed for each in checks)},
+        metadata={
+            "checks": len(checks),
+            "failed": len(failed),
+            "evidence": dg.MetadataValue.md(
+                f"| check | passed | evidence |\n|---|---|---|\n{lines}"
+            ),
+        },
     )
 
 
 @dg.op(
     name="route_or_escalate",
+    ins=AFTER,
+    out=dg.Out(dagster_type=dg.Nothing),
     description="Leave a route for the next reader, or call for people.",
     tags={"dagster/kind/postgres": ""},
 )
-def settle_op(context: dg.OpExecutionContext, case: Any, healing: HealingResource) -> None:
+def settle_op(
+    context: dg.OpExecutionContext,
+    healing: HealingResource,
+    healing_case: dg.ResourceParam[CaseInHand],
+) -> None:
     """Move the incident on, in one transaction with its route or its alert."""
-    session = healing.session()
+    began_at, case, session = time.time(), healing_case.take(), healing.bare_session()
+    assert case.end is not None, "the step before has healed"
     session.recorder.flush()
     with session.database.connection() as connection:
         settled = heal_run.settle(
             connection, case.taken, case.diagnosis, case.end, case.checks, session.clock.now()
         )
+    moments = (*case.moments, began_at, time.time())
+    stats = context.instance.get_run_stats(context.run_id)
+    spent = {
+        **seconds_before(context.run, stats, moments[0]),
+        **seconds_between(STEPS, moments),
+    }
     context.log.info(f"{settled.endpoint} is {settled.state}: {settled.note}")
     context.add_output_metadata(
         {
@@ -157,6 +252,7 @@ def settle_op(context: dg.OpExecutionContext, case: Any, healing: HealingResourc
             "fidelity": str(settled.fidelity or "none"),
             "seconds_since_detected": settled.seconds,
             "note": settled.note,
+            **{f"{name}_s": round(seconds, 3) for name, seconds in spent.items()},
         }
     )
 
@@ -169,4 +265,4 @@ def settle_op(context: dg.OpExecutionContext, case: Any, healing: HealingResourc
 )
 def heal_endpoint() -> None:
     """Four steps over one case."""
-    settle_op(verify_op(heal_op(diagnose_op())))
+    settle_op(after=verify_op(after=heal_op(after=diagnose_op())))

@@ -14,9 +14,11 @@ import dagster as dg
 from healing_pipeline.client import HealingClient
 from healing_pipeline.control.attendance import workers_of
 from healing_pipeline.control.lookout import Lookout
+from healing_pipeline.installation import config_path
 from healing_pipeline.session import Session, open_session
 
 _opened: dict[str, Session] = {}
+_caught_up: set[str] = set()
 _lookouts: dict[str, Lookout] = {}
 _clients: dict[str, HealingClient] = {}
 _open_parts = ExitStack()
@@ -47,9 +49,28 @@ class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             If the configuration or PostgreSQL cannot be used; the tick or run fails with its cure.
         """
         with _opening:
+            session = self.bare_session()
+            if self.config_path not in _caught_up:
+                session.catch_up()
+                _caught_up.add(self.config_path)
+            return session
+
+    def bare_session(self) -> Session:
+        """The process's session, which may know nothing yet of what the database knows.
+
+        For whoever catches up with what it needs: a run that heals one endpoint.
+
+        Raises
+        ------
+        HealingPipelineError
+            As for `session`.
+        """
+        with _opening:
             if self.config_path not in _opened:
                 with ExitStack() as parts:
-                    session = open_session(parts, Path(self.config_path), os.environ)
+                    session = open_session(
+                        parts, Path(self.config_path), os.environ, caught_up=False
+                    )
                     _open_parts.enter_context(parts.pop_all())
                 _opened[self.config_path] = session
             return _opened[self.config_path]
@@ -125,10 +146,27 @@ class HealingClientResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return _clients[self.config_path]
 
 
+def open_ahead() -> list[Path]:
+    """Open the session of the configured path before there is a run that needs it.
+
+    For a process that waits for its run: it holds one connection, which is looked at before it is
+    used, and catches up when its run begins, however long it has waited.
+
+    Returns
+    -------
+    list of Path
+        The files it was made of: when one changes, it is out of date.
+    """
+    path = config_path(os.environ).resolve()
+    HealingResource(config_path=str(path)).bare_session()
+    return [path]
+
+
 def close_sessions() -> None:
     """Close what this process opened, the last first; the next use opens it anew."""
     with _opening:
         _opened.clear()
+        _caught_up.clear()
         _lookouts.clear()
         _clients.clear()
         _open_parts.close()

@@ -96,6 +96,18 @@ def everything(connection: Connection[Any], sources: Iterable[Source], now: date
     )
 
 
+def about(
+    connection: Connection[Any], endpoint: str, sources: Iterable[Source], now: datetime
+) -> News:
+    """What a process needs to know that heals one endpoint: its data, the policy, what is spent."""
+    return News(
+        now,
+        snapshots=tuple(load_snapshots(connection, [endpoint], newer_than=now - WORTH_TAKING)),
+        key_calls=key_calls(connection, sources, now),
+        policy=policy_in_force(connection),
+    )
+
+
 def policy_in_force(connection: Connection[Any]) -> Policy:
     """The policy that plans go by; the empty one before the first, or when it cannot be read."""
     active = active_policy(connection)

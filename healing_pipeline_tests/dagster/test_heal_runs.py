@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -29,6 +31,13 @@ def only(requests: list[dg.RunRequest] | None) -> dg.RunRequest:
     assert requests is not None
     assert len(requests) == 1
     return requests[0]
+
+
+def metadata_of(result: dg.ExecuteInProcessResult, step: str) -> dict[str, Any]:
+    """What a step told with its output."""
+    (output,) = (each for each in result.events_for_node(step) if each.is_successful_output)
+    found = output.step_output_data.metadata
+    return {name: value.value for name, value in found.items()}
 
 
 def open_incident(installation: Installation) -> dg.RunRequest:
@@ -90,7 +99,9 @@ def test_what_limits_runs_in_dagster_yaml_is_a_tag_of_every_request(
 ) -> None:
     settings = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     limited = {each["key"] for each in settings["concurrency"]["runs"]["tag_concurrency_limits"]}
-    assert limited <= set(open_incident(installation).tags)
+    ours = {each for each in limited if each.startswith("healing/")}
+    assert ours
+    assert ours <= set(open_incident(installation).tags)
 
 
 def test_a_second_tick_asks_for_nothing_again(installation: Installation) -> None:
@@ -115,7 +126,9 @@ def test_a_run_heals_the_incident_and_leaves_a_route(installation: Installation)
     request = open_incident(installation)
     result = installation.run(request)
     assert result.success
-    assert result.output_for_node("verify", "case").checks
+    said = metadata_of(result, "verify")
+    assert said["checks"] > 0
+    assert said["failed"] == 0
     incident = installation.rows("SELECT * FROM healing.incident")[0]
     assert incident["state"] == "healed"
     assert incident["strategy"] == "use_cached_data"
@@ -137,6 +150,44 @@ def test_a_run_heals_the_incident_and_leaves_a_route(installation: Installation)
     assert told[-1] == ("use_cached_data", True)
     assert installation.rows("SELECT * FROM healing.alert") == []
     assert installation.rows("SELECT * FROM healing.answer") == [], "nobody read"
+
+
+def test_a_run_shows_where_its_seconds_went(installation: Installation) -> None:
+    installation.tick()
+    request = open_incident(installation)
+    began = time.monotonic()
+    said = metadata_of(installation.run(request), "route_or_escalate")
+    took_s = time.monotonic() - began
+    steps = [said[f"{each}_s"] for each in ("diagnosis", "healing", "verification", "settling")]
+    assert all(each > 0 for each in steps)
+    assert sum(steps) < took_s
+    assert said["asking_s"] == pytest.approx(
+        float(request.tags["healing/asked_after_s"]), abs=0.001
+    )
+    # Nothing queues or launches a run that is executed where it was asked for.
+    assert not {"queue_s", "launch_s", "requesting_s"} & set(said)
+
+
+def test_a_run_leaves_each_of_its_events_once_and_no_more_than_it_needs(
+    installation: Installation,
+) -> None:
+    installation.tick()
+    result = installation.run(open_incident(installation))
+    kinds = Counter(each.event_type_value for each in result.all_events)
+    assert kinds["STEP_START"] == kinds["STEP_SUCCESS"] == kinds["STEP_OUTPUT"] == 4
+    through_a_manager = {"HANDLED_OUTPUT", "LOADED_INPUT", "STEP_INPUT"}
+    assert not through_a_manager & set(kinds), "the steps hand on in memory"
+    assert len(result.all_events) <= 21
+
+
+def test_a_run_of_some_of_its_steps_says_how_to_run_it(installation: Installation) -> None:
+    job = installation.definitions.resolve_job_def("heal_endpoint")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            instance=instance, op_selection=["verify"], raise_on_error=False
+        )
+    (failure,) = (each for each in result.all_events if each.is_step_failure)
+    assert "run all of it again" in failure.step_failure_data.user_failure_data.description
 
 
 def test_a_run_after_the_primary_recovered_resolves_without_a_route(
@@ -248,7 +299,16 @@ def test_an_answer_with_another_past_than_the_known_one_is_no_healing(
     known = session.engine.last_good(DGS10)
     assert known is not None
     points = tuple(replace(each, value=each.value * 1.1) for each in known.reading.points)
-    session.snapshots.put(DGS10, "", replace(known, reading=replace(known.reading, points=points)))
+    # Newer than what the run takes over from the tables.
+    session.snapshots.put(
+        DGS10,
+        "",
+        replace(
+            known,
+            fetched_at=known.fetched_at + timedelta(milliseconds=1),
+            reading=replace(known.reading, points=points),
+        ),
+    )
     assert installation.run(request).success
     assert installation.state_of(DGS10) is State.ESCALATED
     alert = installation.rows("SELECT body FROM healing.alert")[0]["body"]
