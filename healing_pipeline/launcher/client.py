@@ -35,7 +35,7 @@ class Warm:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._claims = Claims(settings.claims)
-        self._hold = Hold(settings, self._prepare_again)
+        self._hold = Hold(settings, self._begin_anew)
         self._templates: dict[str, Path] = {}
         self._known: OrderedDict[str, str] = OrderedDict()  # origin to instance, as last launched
         self._preparing = threading.Lock()
@@ -194,6 +194,11 @@ class Warm:
         self._known.move_to_end(origin)
         while len(self._known) > self._settings.most_templates:
             self._known.popitem(last=False)
+
+    def _begin_anew(self) -> None:
+        """Have a successor of a zygote that died know what it knew."""
+        self._templates.clear()
+        self._prepare_again()
 
     def _prepare_again(self) -> None:
         """Have everything ready for the next launch; in the background."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from warm_project import Home, Project, project
-
-from typing import Any
 
 
 @pytest.fixture(scope="module")

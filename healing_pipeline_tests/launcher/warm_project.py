@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -220,13 +222,6 @@ class Home:
         self.instance.launch_run(run_id, self.project.workspace.create_request_context())
         return run_id
 
-    def launch_seconds(self, job: str) -> tuple[str, float]:
-        """Launch a run; how long its launcher took over it."""
-        run_id = self.create(job)
-        began = time.monotonic()
-        self.instance.launch_run(run_id, self.project.workspace.create_request_context())
-        return run_id, time.monotonic() - began
-
     def submit(self, job: str) -> str:
         """Create a run and leave it to the daemon."""
         run_id = self.create(job)
@@ -262,6 +257,16 @@ class Home:
     def told(self, run_id: str) -> str:
         """All that a run's log says."""
         return "\n".join(self.events(run_id))
+
+    def gave_up_after(self, run_id: str) -> float:
+        """Seconds from a run's launch until the default launcher got it."""
+        events = self.instance.all_logs(run_id)
+        began = min(each.timestamp for each in events)
+        return next(
+            each.timestamp - began
+            for each in events
+            if each.dagster_event and "No warm process" in (each.dagster_event.message or "")
+        )
 
     def was_warm(self, run_id: str) -> bool:
         claim = Claims(self.warm_folder / "claims").of(run_id)
@@ -356,3 +361,36 @@ def write_workspace(home: Home) -> Path:
     server = {"socket": home.project.code_server, "location_name": LOCATION}
     path.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))
     return path
+
+
+@contextmanager
+def another_launcher(home: Home, *run_ids: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that launches runs when it is told to; see `another_launcher`."""
+    script = str(Path(__file__).with_name("another_launcher.py"))
+    process = subprocess.Popen(
+        [sys.executable, script, str(home.folder), home.project.code_server, *run_ids],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "open\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def go(launcher: subprocess.Popen[str]) -> None:
+    """Have it launch."""
+    assert launcher.stdin is not None
+    launcher.stdin.write("go\n")
+    launcher.stdin.flush()
+
+
+def has_launched(launcher: subprocess.Popen[str]) -> None:
+    """Wait until it has."""
+    assert launcher.stdout is not None
+    assert launcher.stdout.readline() == "launched\n"
