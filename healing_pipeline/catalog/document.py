@@ -79,12 +79,25 @@ class _RefusedError(Exception):
 
 
 def parse(text: str, findings: Findings) -> Node | None:
-    """Read one YAML document; None when it holds nothing or cannot be read (see `findings`)."""
+    """Read one YAML document; None when it holds nothing or cannot be read (see `findings`).
+
+    A process reads its configuration for several purposes; what had no fault is built once.
+    """
+    if text in _built:
+        return _built[text]
+    found = Findings()
+    node: Node | None = None
     try:
-        return _build(_quick_events(text) or _events(text), findings)
+        node = _build(_quick_events(text) or _events(text), found)
     except _RefusedError as refused:
-        findings.error(refused.line, refused.problem, refused.cure)
-    return None
+        found.error(refused.line, refused.problem, refused.cure)
+    problems = found.in_order()
+    for each in problems:
+        findings.error(each.line, each.problem, each.cure)
+    if not problems:
+        _built.clear()
+        _built[text] = node
+    return node
 
 
 def _build(events: Iterator[yaml.Event], findings: Findings) -> Node | None:
@@ -121,7 +134,7 @@ def _opened_or_scalar(event: yaml.Event, line: int, open_ones: list[_Open]) -> N
     if event.tag is not None:
         raise _RefusedError(line, "A YAML tag (`!...`) is not supported.", "Remove the tag.")
     if isinstance(event, yaml.ScalarEvent):
-        if not all(each.isprintable() or each in "\n\t" for each in event.value):
+        if not event.value.translate(_LINES).isprintable():
             raise _RefusedError(
                 line,
                 "A value holds a character that cannot be seen or printed.",
@@ -161,6 +174,12 @@ def _put(into: _Open, node: Node, findings: Findings) -> None:
         else:
             into.entries[key.text] = (key, node)
 
+
+# The text that was built last, and what came of it; nothing changes it.
+_built: dict[str, Node | None] = {}
+
+# What a value may hold besides what can be printed.
+_LINES = str.maketrans("", "", "\n\t")
 
 # Tabs, question and exclamation marks, carriage returns, a comment that touches `|` or `>`.
 _UNDERSTOOD_DIFFERENTLY = re.compile(r"[\t\r?!]|[|>]\S*#")
