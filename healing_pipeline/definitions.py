@@ -11,6 +11,7 @@ import dagster as dg
 
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.control.lookout import STAND_INS
+from healing_pipeline.healing.strategies.registry import all_strategies
 from healing_pipeline.installation import config_path, load_catalog
 from healing_pipeline.orchestration.asset_checks import (
     every_endpoint_has_data,
@@ -54,6 +55,8 @@ def build_definitions(
     surroundings = os.environ if environ is None else environ
     path = config_path(surroundings) if config is None else config
     catalog = load_catalog(path, surroundings)
+    # A strategy of another package that cannot be used is told here, not by the first run.
+    all_strategies()
     since = load_settings(path, environ=surroundings).learning_since
     require_bearable(since, tuple(catalog.sources), datetime.now(UTC))
     refresh_data = dg.define_asset_job(

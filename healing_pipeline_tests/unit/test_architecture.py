@@ -50,7 +50,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": CORE | WORDS | {"client", "data_path", "installation", "providers"},
     # It stands alone: other Dagster projects use it.
     "launcher": set(),
-    "definitions": {"catalog.settings", "control.lookout", "installation", "orchestration"},
+    "definitions": {
+        "catalog.settings",
+        "control.lookout",
+        "healing.strategies.registry",
+        "installation",
+        "orchestration",
+    },
     "stack": CORE
     | WORDS
     # What the launcher started is ended with the stack.
