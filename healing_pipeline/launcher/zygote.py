@@ -36,7 +36,16 @@ CLAIMS_EVERY_S = 3600.0
 MOST_LOG_BYTES = 4 * 1024 * 1024
 
 # What every run needs, whatever its code.
-ALWAYS = ("dagster", "dagster._cli.api", "healing_pipeline.launcher.template")
+ALWAYS = (
+    "dagster",
+    "dagster._cli.api",
+    "dagster._core.execution.plan.active",
+    "dagster._core.executor.in_process",
+    "dagster._core.instance.runs.run_domain",
+    "dagster._core.run_coordinator.queued_run_coordinator",
+    "dagster._core.system_config.composite_descent",
+    "healing_pipeline.launcher.template",
+)
 
 
 @dataclass
