@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 from psycopg import errors
 from storage_samples import AAPL, NOON, at_once, begin, later, new
@@ -186,11 +188,15 @@ def move(connection, incident_id, from_state, to_state, signal, at_s, **more):
 
 
 def test_ten_that_begin_the_same_incidents_in_other_orders_begin_each_once(database_url, database):
-    names = [f"yahoo/{number:02d}" for number in range(40)]
+    """And none waits for another in a ring: they hold what they began until they commit."""
+    names = [f"yahoo/{number:04d}" for number in range(1_000)]
+    ready = threading.Barrier(10)
 
     def begin_them(connection, number):
-        order = names if number % 2 else names[::-1]
-        opened = begin_incidents(connection, [new(each) for each in order])
+        batch = [new(each) for each in (names if number % 2 else names[::-1])]
+        connection.execute("SELECT 1")
+        ready.wait(20)
+        opened = begin_incidents(connection, batch)
         connection.commit()
         return list(opened)
 
@@ -199,7 +205,16 @@ def test_ten_that_begin_the_same_incidents_in_other_orders_begin_each_once(datab
     with database.connection() as connection:
         rows = open_incidents(connection)
         assert sorted(row.endpoint for row in rows) == names
-        assert {len(incident_events(connection, row.id)) for row in rows} == {1}
+        events = connection.execute("SELECT count(*) FROM incident_event").fetchone()
+        assert events == (len(names),)
+
+
+def test_a_batch_goes_in_by_the_endpoints_order_so_that_two_meet_at_the_same_one(database):
+    names = [f"yahoo/{number}" for number in (3, 1, 2)]
+    with database.connection() as connection:
+        begin_incidents(connection, [new(each) for each in names])
+        rows = connection.execute("SELECT endpoint FROM incident ORDER BY id").fetchall()
+    assert [endpoint for (endpoint,) in rows] == sorted(names)
 
 
 def test_of_two_beginnings_for_one_endpoint_in_one_batch_the_first_counts(database):
