@@ -149,8 +149,8 @@ class HealingClientResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 def open_ahead() -> list[Path]:
     """Open the session of the configured path before there is a run that needs it.
 
-    For a process that waits for its run: it holds one connection, which is looked at before it is
-    used, and catches up when its run begins, however long it has waited.
+    For a process that waits for its run: it holds a connection or two, which are looked at before
+    they are used, and catches up when its run begins, however long it has waited.
 
     Returns
     -------
