@@ -33,6 +33,7 @@ from healing_pipeline.healing.facts import Fact, ProbeResult
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.incidents.diagnosis import RootCause
+from healing_pipeline.incidents.lifecycle import State
 from healing_pipeline.installation import allowed_hosts, build_engine, system_clock
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.storage import alerts, incidents, probes
@@ -414,6 +415,30 @@ def test_when_one_provider_can_still_be_reached_the_others_are_down_themselves(o
         assert await each.stored(latest_own_outage) is None
 
     on(body, *SOURCES, count=2)
+
+
+def test_a_heal_run_that_runs_into_our_own_outage_blames_our_network_and_calls_nobody(on):
+    async def body(each: Bench) -> None:
+        await each.upstreams["one"].stop()
+        await each.make_all_due()
+        await each.look_until(lambda: _are_open(each, 1), 8.0)
+        (row,) = await each.open_ones()
+        now = each.clock.now()
+        await each.stored(lambda tables: begin_own_outage(tables, at=now, evidence="cut"))
+        taken = await each.stored(lambda tables: heal_run.take(tables, row.id, now))
+        diagnosis = heal_run.diagnosed(each.engine, taken)
+        assert diagnosis.root_cause is RootCause.OUR_NETWORK
+        end = await heal_run.healed(each.engine, taken)
+        settled = await each.stored(
+            lambda tables: heal_run.settle(tables, taken, diagnosis, end, (), now)
+        )
+        assert settled.state is State.ESCALATED
+        (alert,) = await each.stored(lambda tables: alerts.alerts_since(tables, now))
+        assert alert.title == "Our own connection is down"
+        (row,) = await each.open_ones()
+        assert row.root_cause == RootCause.OUR_NETWORK
+
+    on(body, "one", "two", count=1)
 
 
 def test_an_outage_that_another_process_told_of_and_did_not_see_end_is_ended(on):
