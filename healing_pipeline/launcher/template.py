@@ -7,6 +7,7 @@ runs that it forked have ended.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -107,6 +108,9 @@ class Template:
             traceback.print_exc()
             return f"{type(error).__name__}: {error}"
         self._files = LoadedFiles(since_ns, but=self._zygote_files)
+        # A collector that looks at what a child shares with us would make it a copy.
+        gc.collect()
+        gc.freeze()
         if threads := thread_count():
             return f"loading the definitions starts {threads} threads, which a fork would lose"
         return None
@@ -142,8 +146,10 @@ class Template:
             for message in client.arrived():
                 if message["op"] == "launch":
                     self._launch(client, message)
-                else:
+                elif message["op"] == "status":
                     client.send(self._status())
+                else:
+                    raise ValueError(f"nobody here does {message['op']}")
         except (ConnectionLostError, KeyError, ValueError):
             self._board.hang_up(client)
 
