@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagster import DagsterEventType, EventLogEntry
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import (
@@ -117,7 +118,17 @@ class KeepsConnections:
 
 
 class RunsOnKeptConnections(KeepsConnections, PostgresRunStorage):
-    """`PostgresRunStorage` with connections kept."""
+    """`PostgresRunStorage` with connections kept, and what it asks of its table known."""
+
+    _has_times: bool = False
+
+    def has_run_stats_index_cols(self) -> bool:
+        """Whether runs have their times; once they do, they do.
+
+        Dagster asks the catalog anew for each run that it reads, half a dozen times in each run.
+        """
+        self._has_times = self._has_times or super().has_run_stats_index_cols()
+        return self._has_times
 
 
 class SchedulesOnKeptConnections(KeepsConnections, PostgresScheduleStorage):
@@ -125,12 +136,28 @@ class SchedulesOnKeptConnections(KeepsConnections, PostgresScheduleStorage):
 
 
 class BatchedEventLog(KeepsConnections, PostgresEventLogStorage):
-    """`PostgresEventLogStorage` that also stores planned materialisations by the batch.
+    """`PostgresEventLogStorage` with fewer statements; it also stores plans by the batch.
 
     A run over a year of hours plans 8,760 of them. Dagster has batches for what was materialised
     (``DAGSTER_EVENT_BATCH_SIZE``) and falls back to a connection for each that is planned: 14 ms
     instead of 1, two minutes of every such run.
     """
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event; one that is of a run alone in one statement.
+
+        `PostgresEventLogStorage` adds a ``NOTIFY`` to which no Dagster of this version listens: it
+        looks for events instead. That is every other statement of a run.
+        """
+        found = event.dagster_event
+        if found is not None and (
+            found.event_type in ASSET_EVENTS or found.event_type in ASSET_CHECK_EVENTS
+        ):
+            super().store_event(event)
+            return
+        statement = self.prepare_insert_event(event)
+        with self._connect() as connection:
+            connection.execute(statement)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store a batch; plans of one asset in one statement, all else as Dagster does."""
