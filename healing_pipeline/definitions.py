@@ -66,7 +66,10 @@ def build_definitions(
         "report_health", selection=[health_report], executor_def=dg.in_process_executor
     )
     fold_hours = dg.define_asset_job(
-        "fold_hours", selection=["inner_knowledge"], executor_def=dg.in_process_executor
+        "fold_hours",
+        # A text would be parsed, by a library that takes a tenth of a second to load.
+        selection=[dg.AssetKey("inner_knowledge")],
+        executor_def=dg.in_process_executor,
     )
     return dg.Definitions(
         assets=[market_data, health_report, *learning_assets(since, tuple(catalog.sources))],
