@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, DataError, IntegrityError
 
 from healing_pipeline.control.examining import Finding
 from healing_pipeline.control.purse import Store
@@ -61,15 +61,15 @@ class Steps:
         group, self._waiting = self._waiting, []
         try:
             await self._store(partial(apply, [each for each, _ in group], self._clock.now()))
+        except (DataError, IntegrityError):
+            # One that can never be stored must not take the others with it.
+            await asyncio.gather(*(self._alone(*each) for each in group))
         except Exception as error:
-            if len(group) > 1:
-                # One that cannot be stored must not take the others with it.
-                await asyncio.gather(*(self._alone(*each) for each in group))
-                return
-            _end(group[0][1], error)
-            return
-        for _, stored in group:
-            _end(stored, None)
+            for _, stored in group:
+                _end(stored, error)
+        else:
+            for _, stored in group:
+                _end(stored, None)
 
     async def _alone(self, finding: Finding, stored: asyncio.Future[None]) -> None:
         try:
