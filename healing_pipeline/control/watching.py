@@ -41,6 +41,9 @@ NEWS = timedelta(seconds=15)
 LOOK_S = 1.0
 ONCE_ASKED_S = 0.3
 
+# Turns that one look claims at most, so that its statement stays short.
+MOST = 1_000
+
 # Transactions of all looks together; they have threads of their own, because a resolver that hangs
 # takes those of everybody.
 STORING_THREADS = 3
@@ -109,7 +112,7 @@ class Watcher:
         self._steps = Steps(self._stored, clock)
         self._rounds: dict[str, Round] = {}
 
-    async def look(self, source: str, *, most: int = 200) -> Look:
+    async def look(self, source: str, *, most: int = MOST) -> Look:
         """Look at a source once.
 
         Parameters
