@@ -36,15 +36,21 @@ CLAIMS_EVERY_S = 3600.0
 MOST_LOG_BYTES = 4 * 1024 * 1024
 
 # What every run needs, whatever its code.
-ALWAYS = (
-    "dagster",
-    "dagster._cli.api",
+ALWAYS = ("dagster", "dagster._cli.api", "healing_pipeline.launcher.template")
+
+# What Dagster imports late, in every run; where another Dagster has it elsewhere, a run imports it.
+USUALLY = (
     "dagster._core.execution.plan.active",
     "dagster._core.executor.in_process",
+    "dagster._core.instance.factory",
     "dagster._core.instance.runs.run_domain",
     "dagster._core.run_coordinator.queued_run_coordinator",
+    "dagster._core.storage.noop_compute_log_manager",
+    "dagster._core.storage.root",
     "dagster._core.system_config.composite_descent",
-    "healing_pipeline.launcher.template",
+    "upath.core",
+    "upath.implementations.local",
+    "fsspec.implementations.local",
 )
 
 
@@ -168,8 +174,10 @@ class Zygote:
                     self._template(client, message)
                 elif message["op"] == "see_out":
                     self._see_out(client, message)
-                else:
+                elif message["op"] == "status":
                     client.send(self._status())
+                else:
+                    raise ValueError(f"nobody here does {message['op']}")
         except (ConnectionLostError, KeyError, ValueError):
             self._dismiss(client)
 
@@ -323,6 +331,9 @@ def main(arguments: list[str]) -> int:
     lock, settings = int(arguments[0]), Settings.from_json(arguments[1])
     os.set_inheritable(lock, False)
     speak_softly()
+    for name in USUALLY:
+        with suppress(ImportError):
+            importlib.import_module(name)
     for name in (*ALWAYS, *settings.preload):
         try:
             importlib.import_module(name)
