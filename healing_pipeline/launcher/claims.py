@@ -30,8 +30,8 @@ class Claim:
     Attributes
     ----------
     by : ProcessIdentity or None
-        The process that runs it; None when another launcher was given it, or when the note could
-        not be written out.
+        The process that runs it; None when another launcher was given it, or when the note was
+        lost with the machine.
     elsewhere : bool
         Another launcher was given it.
     """
@@ -88,21 +88,25 @@ class Claims:
             text = self._path(run_id).read_text(encoding="utf-8")
         except OSError:
             return None
-        note = json.loads(text)
-        if note.get("by") == ELSEWHERE:
-            return Claim(None, elsewhere=True)
-        return Claim(ProcessIdentity(note["pid"], note["started"]), elsewhere=False)
+        try:
+            note = json.loads(text)
+            if note.get("by") == ELSEWHERE:
+                return Claim(None, elsewhere=True)
+            return Claim(ProcessIdentity(note["pid"], note["started"]), elsewhere=False)
+        except (ValueError, KeyError):
+            # The machine went down before it was on the disk; so did the process.
+            return Claim(None, elsewhere=False)
 
     def forget_old(self) -> None:
         """Remove claims of runs that have long ended."""
         oldest = time.time() - KEPT_S
         with suppress(OSError):
             for path in list(self._folder.iterdir()):
-                with suppress(OSError, ValueError, KeyError):
+                with suppress(OSError):
+                    if path.stat().st_mtime >= oldest:
+                        continue
                     claim = self.of(path.name)
-                    if path.stat().st_mtime < oldest and not (
-                        claim is not None and claim.by is not None and claim.by.is_alive()
-                    ):
+                    if claim is None or claim.by is None or not claim.by.is_alive():
                         path.unlink(missing_ok=True)
 
     def _path(self, run_id: str) -> Path:

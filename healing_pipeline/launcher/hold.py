@@ -52,6 +52,7 @@ class Hold:
         self._settings = settings
         self._lost = lost
         self._channel: Channel | None = None
+        self._closed = False
         self._lock = threading.Lock()
         self._starting: subprocess.Popen[bytes] | None = None
         self._not_before, self._why = 0.0, ""
@@ -62,13 +63,15 @@ class Hold:
         Raises
         ------
         WarmUnavailableError
-            If there is none in time, or none can be started.
+            If there is none in time, none can be started, or the hold is closed.
         """
         too_late = WarmUnavailableError("the zygote is not ready yet; it will be for later runs")
         if not self._lock.acquire(timeout=max(0.0, until - time.monotonic())):
             raise too_late
         try:
             while self._channel is None:
+                if self._closed:
+                    raise WarmUnavailableError("the launcher has let go of its zygote")
                 if (left := until - time.monotonic()) <= 0:
                     raise too_late
                 try:
@@ -88,7 +91,10 @@ class Hold:
         if channel is not None:
             channel.hang_up()
 
-    close = doubt
+    def close(self) -> None:
+        """Let go, for good. Idempotent."""
+        self._closed = True
+        self.doubt()
 
     def _take(self, channel: Channel) -> None:
         self._channel = channel
@@ -151,7 +157,6 @@ def start_zygote(settings: Settings) -> subprocess.Popen[bytes] | None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return None
-        _reap()
         with _log(settings.log) as log:
             started = subprocess.Popen(  # noqa: S603 (our own module, no shell)
                 [sys.executable, "-P", "-m", MODULE, str(lock), settings.to_json()],
@@ -161,7 +166,7 @@ def start_zygote(settings: Settings) -> subprocess.Popen[bytes] | None:
                 start_new_session=True,
                 pass_fds=(lock,),
             )
-        _children.append(started)
+        _reap(started)
         return started
     finally:
         os.close(lock)
@@ -169,10 +174,12 @@ def start_zygote(settings: Settings) -> subprocess.Popen[bytes] | None:
 
 # A zygote outlives the hold that started it, and has to be reaped by this process all the same.
 _children: list[subprocess.Popen[bytes]] = []
+_reaping = threading.Lock()
 
 
-def _reap() -> None:
-    _children[:] = [each for each in _children if each.poll() is None]
+def _reap(*new: subprocess.Popen[bytes]) -> None:
+    with _reaping:
+        _children[:] = [each for each in (*_children, *new) if each.poll() is None]
 
 
 def _watch(channel: Channel, hold: weakref.ref[Hold]) -> None:

@@ -125,11 +125,11 @@ class Project:
         folder = self.folder / name
         write_home(folder, self.url, launcher)
         warm = Path(launcher.get("folder", folder / "w"))
-        with DagsterInstance.from_config(str(folder)) as instance:
-            try:
+        try:
+            with DagsterInstance.from_config(str(folder)) as instance:
                 yield Home(self, folder, warm, instance)
-            finally:
-                stop(warm, grace_s=1.0)
+        finally:
+            stop(warm, grace_s=1.0)
 
 
 @contextmanager
@@ -155,6 +155,8 @@ def write_home(folder: Path, url: str, launcher: dict[str, Any]) -> None:
             "module": "dagster.core.storage.noop_compute_log_manager",
             "class": "NoOpComputeLogManager",
         },
+        # Else it is left over by the test that started it.
+        "code_servers": {"wait_for_local_processes_on_shutdown": True},
         "run_coordinator": {
             "module": "dagster.core.run_coordinator",
             "class": "QueuedRunCoordinator",
