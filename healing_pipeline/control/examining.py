@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from healing_pipeline.catalog.values import Catalog, Endpoint
 from healing_pipeline.control.look import verdict_of
@@ -180,7 +180,7 @@ class Examiner:
         if not seen.sent:
             return None
         result = ProbeResult(
-            id=uuid4(),
+            id=self._engine.new_id(),
             at=at,
             source=endpoint.source,
             endpoint=endpoint.id,

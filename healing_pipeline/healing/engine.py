@@ -210,6 +210,10 @@ class HealingEngine:
         """The newest good data of an endpoint, as its own parameters ask for it."""
         return self._parts.snapshots.get(endpoint_id, "")
 
+    def new_id(self) -> UUID:
+        """A fresh id, for a fact about what was observed."""
+        return self._parts.new_id()
+
     async def aclose(self) -> None:
         """Give up what runs beside the readers; they are served as before."""
         await self._answering.aclose()
