@@ -86,7 +86,13 @@ def _control_rows(report: dict[str, Any]) -> list[tuple[str, Any]]:
           for name, each in report["pieces"].items()),
         ("heals", ", ".join(f"{n} {end}" for end, n in report["heals"].items() if n) or "-"),
         ("started in", f"{report['started_in_s']:.1f} s"),
+        ("machine", _machine(report["machine"])),
     ]  # fmt: skip
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    load = f"load {machine['load_before']:.1f} before, {machine['load_after']:.1f} after"
+    return f"{machine['cpus']} processors, {load}"
 
 
 def _timed(values: dict[str, Any]) -> str:

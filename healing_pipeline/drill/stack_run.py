@@ -7,6 +7,7 @@ by PostgreSQL, as it does where this is installed.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -151,6 +152,7 @@ async def _run(
         progress("starting Dagster's code server and daemon", 0.0)
         await _start(drill, dagster, config, progress)
         started_in_s = time.monotonic() - began
+        load = [_load()]
         memory = _shared_memory(drill, database.url, config.parent)
         memory.start()
         try:
@@ -158,6 +160,7 @@ async def _run(
             await drive(drill, _keep_watch(dagster), progress)
             progress("waiting for the last heal runs", duration_s)
             await _last_heals(drill, dagster)
+            load.append(_load())
         finally:
             await asyncio.to_thread(memory.close)
     progress("stopping Dagster", duration_s)
@@ -166,7 +169,17 @@ async def _run(
     await asyncio.to_thread(recorder.flush, 15.0)
     runs = await asyncio.to_thread(dagster.heal_runs)
     report: dict[str, Any] = await drill.store(partial(_report, drill, runs, offset_s))
-    return {**report, "started_in_s": round(started_in_s, 2)}
+    return {
+        **report,
+        "started_in_s": round(started_in_s, 2),
+        # Times of a machine that others keep busy are no measure of what is drilled.
+        "machine": {"cpus": os.cpu_count(), "load_before": load[0], "load_after": load[1]},
+    }
+
+
+def _load() -> float:
+    """Processes that want to run, averaged over the last minute."""
+    return round(os.getloadavg()[0], 2)
 
 
 async def _start(drill: Drill, dagster: ControlPath, config: Path, progress: Progress) -> None:

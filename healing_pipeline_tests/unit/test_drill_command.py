@@ -25,6 +25,7 @@ TIMES = {
     "pieces": {"request_s": SPREAD},
     "heals": {"healed": 4, "over": 0},
     "started_in_s": 9.0,
+    "machine": {"cpus": 2, "load_before": 0.5, "load_after": 2.5},
 }
 CLEAN = Books(told=1, lost=0, doubled=0, incidents=0, alerts_sent=0)
 
