@@ -10,47 +10,39 @@ import asyncio
 import os
 import time
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
 
 from psycopg import Connection
 
-from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.data_path import Engine
 from healing_pipeline.drill.account import account_of, evidence_of
 from healing_pipeline.drill.configuration import drill_config_text, unread_endpoints
 from healing_pipeline.drill.detections import detection_report, detections
 from healing_pipeline.drill.fates import fate_of
 from healing_pipeline.drill.heal_times import HealRun, heal_report, heals_of
-from healing_pipeline.drill.playing import Drill, Progress, drive, open_drill, warm_up, watch
+from healing_pipeline.drill.playing import Drill, Progress, drive, open_drill, warm_up
+from healing_pipeline.drill.stack_start import CHECK_EVERY_S, start_and_practise
 from healing_pipeline.drill.stack_world import (
     ControlPath,
     control_path,
     drill_folder,
     stack_databases,
 )
-from healing_pipeline.drill.world import EPOCH, clock_offset_s, drill_catalog, line_of
-from healing_pipeline.installation import load_catalog, system_clock
+from healing_pipeline.drill.world import EPOCH, clock_offset_s, drill_catalog
+from healing_pipeline.installation import system_clock
 from healing_pipeline.simulator.control import RunningSimulator, running_simulator
 from healing_pipeline.simulator.scenario import Scenario
 from healing_pipeline.stack.dagster_home import Launcher, launcher_of, settings_of
 from healing_pipeline.storage import counts, incidents
 from healing_pipeline.storage.database import URL_VARIABLE, Database
-from healing_pipeline.storage.probes import seed_schedule
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.shared_memory import News, SharedMemory
 
 # Heal runs that were asked for in the last moment get this long to end.
 LAST_HEALS_S = 15.0
-
-CHECK_EVERY_S = 0.5
-
-# Long enough for the first heal run of a cold launcher to meet it.
-PRACTICE_FAULT_S = 5.0
-PRACTICE_S = 60.0
 
 MOST_INCIDENTS = 100_000
 
@@ -150,7 +142,7 @@ async def _run(
     ) as drill:
         await warm_up(drill, progress)
         progress("starting Dagster's code server and daemon", 0.0)
-        await _start(drill, dagster, config, progress)
+        await start_and_practise(drill, dagster, config, progress)
         started_in_s = time.monotonic() - began
         load = [_load()]
         memory = _shared_memory(drill, database.url, config.parent)
@@ -180,43 +172,6 @@ async def _run(
 def _load() -> float:
     """Processes that want to run, averaged over the last minute."""
     return round(os.getloadavg()[0], 2)
-
-
-async def _start(drill: Drill, dagster: ControlPath, config: Path, progress: Progress) -> None:
-    """Wait until every source's sensor has probed, and have one endpoint fail and be healed.
-
-    The first heal run after a start is the launcher's slowest, and no day's measure.
-    """
-    watched = load_catalog(config, {}).endpoints.values()
-    await drill.store(
-        lambda connection: seed_schedule(connection, watched, drill.clock.now(), lambda: 0.0)
-    )
-
-    def is_ready() -> bool:
-        with drill.database.connection() as connection:
-            return counts.probed_sources(connection) >= set(drill.catalog.sources)
-
-    await asyncio.to_thread(dagster.start, is_ready)
-    progress("healing one endpoint for practice", 0.0)
-    await watch(drill)
-    fault = practice_fault(drill.catalog, drill.clock.now())
-    if fault is not None:
-        await asyncio.to_thread(drill.simulator.control.add_fault, fault)
-        until = time.monotonic() + PRACTICE_S
-        while time.monotonic() < until and not await drill.store(counts.is_over):
-            dagster.check()
-            await asyncio.sleep(CHECK_EVERY_S)
-
-
-def practice_fault(catalog: Catalog, now: datetime) -> dict[str, object] | None:
-    """A fault for one endpoint alone; None where no endpoint has a path to itself."""
-    lines = [(each.source, line_of(catalog, each, now).path) for each in catalog.endpoints.values()]
-    alone = [pair for pair in lines if lines.count(pair) == 1]
-    if not alone:
-        return None
-    source, path = alone[0]
-    match = {"source": source, "path": glob_escape(path)}
-    return {"for_s": PRACTICE_FAULT_S, "match": match, "fault": "server_error"}
 
 
 def _shared_memory(drill: Drill, url: str, folder: Path) -> SharedMemory:

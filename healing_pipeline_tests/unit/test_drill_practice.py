@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from healing_pipeline.drill.stack_run import practice_fault
+from healing_pipeline.drill.stack_start import practice_fault
 from healing_pipeline.drill.ways import asked_of
 from healing_pipeline.drill.world import EPOCH, drill_catalog
 from healing_pipeline.simulator.hosts import addresses
