@@ -133,9 +133,9 @@ class Project:
 
 
 @contextmanager
-def project(folder: Path, url: str) -> Iterator[Project]:
+def project(folder: Path, url: str, code: str = CODE) -> Iterator[Project]:
     """A project with its code server running."""
-    (folder / "warm_code.py").write_text(CODE)
+    (folder / "warm_code.py").write_text(code)
     write_home(folder / "server", url, {})
     target = PythonFileTarget(str(folder / "warm_code.py"), None, str(folder), LOCATION)
     with (
@@ -157,6 +157,7 @@ def write_home(folder: Path, url: str, launcher: dict[str, Any]) -> None:
         },
         # Else it is left over by the test that started it.
         "code_servers": {"wait_for_local_processes_on_shutdown": True},
+        "run_monitoring": {"enabled": True, "start_timeout_seconds": 60},
         "run_coordinator": {
             "module": "dagster.core.run_coordinator",
             "class": "QueuedRunCoordinator",
