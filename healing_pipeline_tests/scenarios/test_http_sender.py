@@ -334,12 +334,13 @@ def test_a_host_that_hangs_keeps_no_more_connections_than_its_bulkhead_has():
             sender = HttpSender(settings, [])
             try:
                 hanging = [
-                    asyncio.create_task(sender.send(request_to(sick.port), 1.0)) for _ in range(20)
+                    asyncio.create_task(sender.send(request_to(sick.port), 4.0)) for _ in range(20)
                 ]
                 await asyncio.sleep(0.2)
                 for _ in range(10):
-                    response = await sender.send(request_to(well.port), 0.5)
+                    response = await sender.send(request_to(well.port), 3.0)
                     assert no_answer(response) is None
+                assert not any(each.done() for each in hanging)
                 assert len(sick.heads) == 4
                 for response in await asyncio.gather(*hanging):
                     assert no_answer(response) is NoAnswer.TIMEOUT

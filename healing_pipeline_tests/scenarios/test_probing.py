@@ -266,8 +266,9 @@ def test_an_endpoint_that_hangs_holds_up_neither_the_look_nor_another_ones_incid
         await each.make_all_due()
         began = time.monotonic()
         look = await each.watcher.look("one")
-        # A first look, a second one 0.25 s later, and 0.3 s for others that fail at the same time.
-        assert time.monotonic() - began < 1.0
+        # A first look, a second one 0.25 s later, and 0.3 s for others that fail at the same time;
+        # the one that hangs takes 4.25 s until it is clear.
+        assert time.monotonic() - began < 2.5
         assert [request.endpoint for request in look.requests] == ["one/usd-gbp"]
         assert (look.probed, look.bad) == (9, 1)
         (row,) = await each.open_ones()
@@ -288,9 +289,9 @@ def test_a_host_that_hangs_keeps_its_own_places_and_others_are_probed_as_ever(on
         sick, well = each.upstreams["sick"], each.upstreams["well"]
         sick.hangs = lambda _path: True
         await each.make_all_due()
-        began = time.monotonic()
-        await each.look_until(lambda: len(each.results("well")) >= 100, 4.0)
-        assert time.monotonic() - began < 2.0  # before the first of the sick host timed out
+        await each.look_until(lambda: len(each.results("well")) >= 100, 15.0)
+        # None of the sick host's second wave has ended: each wave lasts until it times out.
+        assert len(each.results("sick")) <= PROBES_PER_HOST
         assert {one.failure_class for one in each.results("well")} == {FailureClass.OK}
         assert sick.most_at_once == PROBES_PER_HOST
         assert sum(well.asked.values()) == 100
@@ -304,14 +305,15 @@ def test_endpoints_from_cold_are_probed_as_fast_as_the_upstream_answers_over_kep
         one.delay_s = 0.1
         await each.make_all_due()
         began = time.monotonic()
-        await each.look_until(lambda: len(each.results("one")) >= 130, 5.0)
-        # 130 at 64 at a time are three waves of 0.1 s.
-        assert time.monotonic() - began < 1.5
+        await each.look_until(lambda: len(each.results("one")) >= 130, 15.0)
+        # 130 at 64 at a time are three waves of 0.1 s; one after the other they are 13 s.
+        assert time.monotonic() - began < 6.0
+        assert one.most_at_once == PROBES_PER_HOST
         assert sum(one.asked.values()) == 130
         connections = one.connections
         assert connections == PROBES_PER_HOST
         await each.make_all_due()
-        await each.look_until(lambda: len(each.results("one")) >= 260, 5.0)
+        await each.look_until(lambda: len(each.results("one")) >= 260, 15.0)
         assert one.connections == connections, "the second round connected again"
 
     on(body, count=130)
@@ -328,7 +330,7 @@ def test_a_look_says_how_late_its_probes_were(on):
         )
         look = await each.watcher.look("one")
         assert len(look.lags_s) == look.probed == 10
-        assert all(3.0 <= each < 4.5 for each in look.lags_s)
+        assert all(3.0 <= each < 10.0 for each in look.lags_s)
 
     on(body)
 
