@@ -17,6 +17,7 @@ from healing_pipeline.storage import counts
 from healing_pipeline.storage.probes import seed_schedule
 
 CHECK_EVERY_S = 0.5
+OFTEN_S = 0.1
 
 # Long enough for the first heal run of a cold launcher to meet it.
 PRACTICE_FAULT_S = 5.0
@@ -35,11 +36,13 @@ async def start_and_practise(
         lambda connection: seed_schedule(connection, watched, drill.clock.now(), lambda: 0.0)
     )
 
-    def is_ready() -> bool:
-        with drill.database.connection() as connection:
-            return counts.probed_sources(connection) >= set(drill.catalog.sources)
-
-    await asyncio.to_thread(dagster.start, is_ready)
+    while not dagster.has_loaded_code:
+        dagster.require_in_time("Dagster's code server")
+        await asyncio.sleep(OFTEN_S)
+    dagster.start_daemon()
+    while not await drill.store(counts.probed_sources) >= set(drill.catalog.sources):
+        dagster.require_in_time("Dagster's sensors")
+        await asyncio.sleep(OFTEN_S)
     progress("healing one endpoint for practice", 0.0)
     await watch(drill)
     fault = practice_fault(drill.catalog, drill.clock.now())

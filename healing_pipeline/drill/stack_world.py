@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,10 @@ from healing_pipeline.stack.control_path import (
     READY_WITHIN_S,
     Surroundings,
     code_socket,
+    require_in_time,
     start_code_server,
     start_daemon,
     stop_warm_processes,
-    wait_until,
     write_workspace,
 )
 from healing_pipeline.stack.dagster_home import Launcher, write_home
@@ -100,12 +100,25 @@ class ControlPath:
         """Start to load the definitions; does not wait for it."""
         start_code_server(self._group, self._env, self._surroundings.root, self._socket, sources)
 
-    def start(self, is_ready: Callable[[], bool]) -> None:
-        """Start the daemon once the code is loaded, and wait until all is ready."""
-        wait_until(self._socket.exists, self._group, self._until, "Dagster's code server")
+    @property
+    def has_loaded_code(self) -> bool:
+        """Whether the definitions are loaded."""
+        return self._socket.exists()
+
+    def start_daemon(self) -> None:
+        """Start the daemon, once the code is loaded."""
         workspace = write_workspace(self._surroundings.state_dir, self._socket)
         start_daemon(self._group, self._env, self._surroundings.root, workspace)
-        wait_until(is_ready, self._group, self._until, "Dagster's sensors")
+
+    def require_in_time(self, what: str) -> None:
+        """Raise when a part has stopped, or the time for getting ready is over.
+
+        Raises
+        ------
+        HealingPipelineError
+            With what to read.
+        """
+        require_in_time(self._group, self._until, what)
 
     def check(self) -> None:
         """Raise `ProcessDiedError` when a part has stopped by itself."""

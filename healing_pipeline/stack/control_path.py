@@ -139,7 +139,14 @@ def script(name: str) -> list[str]:
 
 
 def wait_until(ready: Callable[[], bool], group: ProcessGroup, until: float, what: str) -> None:
-    """Wait for a part to get ready.
+    """Wait for a part to get ready; see `require_in_time`."""
+    while not ready():
+        require_in_time(group, until, what)
+        time.sleep(0.05)
+
+
+def require_in_time(group: ProcessGroup, until: float, what: str) -> None:
+    """Make sure that it is worth waiting on for a part.
 
     Parameters
     ----------
@@ -149,13 +156,11 @@ def wait_until(ready: Callable[[], bool], group: ProcessGroup, until: float, wha
     Raises
     ------
     HealingPipelineError
-        If it does not in time, or a part of the group stops by itself; with what to read.
+        If the time is over, or a part of the group stopped by itself; with what to read.
     """
-    while not ready():
-        group.check()
-        if time.monotonic() > until:
-            raise HealingPipelineError(
-                f"{what} did not get ready within {READY_WITHIN_S:.0f} s. Read the logs in "
-                f"{group.log_dir} and start again."
-            )
-        time.sleep(0.05)
+    group.check()
+    if time.monotonic() > until:
+        raise HealingPipelineError(
+            f"{what} did not get ready within {READY_WITHIN_S:.0f} s. Read the logs in "
+            f"{group.log_dir} and start again."
+        )
