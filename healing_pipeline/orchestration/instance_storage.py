@@ -132,7 +132,17 @@ class RunsOnKeptConnections(KeepsConnections, PostgresRunStorage):
 
 
 class SchedulesOnKeptConnections(KeepsConnections, PostgresScheduleStorage):
-    """`PostgresScheduleStorage` with connections kept."""
+    """`PostgresScheduleStorage` with connections kept, and what it asks of its tables known."""
+
+    _has_instigators: bool = False
+
+    def _has_instigators_table(self, conn: Any) -> bool:
+        """Whether sensors have their table; once they do, they do.
+
+        Dagster lists all tables several times in each tick of each sensor.
+        """
+        self._has_instigators = self._has_instigators or bool(super()._has_instigators_table(conn))
+        return self._has_instigators
 
 
 class BatchedEventLog(KeepsConnections, PostgresEventLogStorage):

@@ -8,7 +8,7 @@ import dagster as dg
 
 from healing_pipeline.control.asking import Request
 from healing_pipeline.control.lookout import STAND_INS, STAY_S, Watch
-from healing_pipeline.control.punctuality import Punctuality, at_tick
+from healing_pipeline.control.punctuality import LOOP_S, Punctuality, at_tick
 from healing_pipeline.orchestration.jobs import heal_endpoint
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.storage.checks import newest_settled_event
@@ -19,6 +19,11 @@ TICK_S = STAY_S
 # The daemon's loop takes five seconds. A sensor that asked for exactly that would be passed over
 # whenever its turn comes a moment sooner after the last one, and then wait for another five.
 INTERVAL_S = 4
+
+# A report takes seconds of CPU time for its pictures: it waits until healing has had its turn, but
+# not for ever where something always heals.
+QUIET_S = 15.0
+REPORTED_WITHIN_S = 300.0
 
 # By which a run is found again whichever sensor requested it; run keys are a sensor's own.
 EVENT_TAG = "healing/incident_event"
@@ -43,9 +48,10 @@ def probe_sensor(source: str) -> dg.SensorDefinition:
         tags={"healing/source": source},
     )
     def evaluate(context: dg.SensorEvaluationContext, healing: HealingResource) -> dg.SensorResult:
-        begun_at = time.time()
-        watch = healing.lookout().watch(source, TICK_S, requested_before(context))
-        return told(context, begun_at, watch, healing.session().clock.now)
+        account = punctuality(context, LOOP_S)
+        lookout = healing.lookout()
+        watch = lookout.watch(source, account.stay_s(TICK_S), requested_before(context))
+        return told(account, watch, healing.session().clock.now)
 
     return evaluate
 
@@ -62,9 +68,10 @@ def stand_in_sensor(number: int) -> dg.SensorDefinition:
         f"is no moment when nobody looks; one of {STAND_INS} that take turns.",
     )
     def evaluate(context: dg.SensorEvaluationContext, healing: HealingResource) -> dg.SensorResult:
-        begun_at = time.time()
-        watch = healing.lookout().stand_in(TICK_S, requested_before(context))
-        return told(context, begun_at, watch, healing.session().clock.now)
+        # It may stay for two turns.
+        account = punctuality(context, 2 * LOOP_S)
+        watch = healing.lookout().stand_in(account.stay_s(TICK_S), requested_before(context))
+        return told(account, watch, healing.session().clock.now)
 
     return evaluate
 
@@ -78,29 +85,29 @@ def requested_before(context: dg.SensorEvaluationContext) -> Callable[[int], boo
     return is_requested
 
 
-def told(
-    context: dg.SensorEvaluationContext,
-    begun_at: float,
-    watch: Watch,
-    now: Callable[[], datetime],
-) -> dg.SensorResult:
-    """What a tick tells Dagster: runs to request, or what it saw; and how late it began."""
-    punctuality = at_tick(
+def punctuality(context: dg.SensorEvaluationContext, every_s: float) -> Punctuality:
+    """How late the sensor's ticks are, with this one, which begins now."""
+    return at_tick(
         Punctuality.of_cursor(context.cursor),
-        begun_at,
+        time.time(),
         switched_on_at=context.last_sensor_start_time,
+        every_s=every_s,
     )
-    late_s = punctuality.latest_s
+
+
+def told(account: Punctuality, watch: Watch, now: Callable[[], datetime]) -> dg.SensorResult:
+    """What a tick tells Dagster: runs to request, or what it saw; and how late it began."""
+    late_s = account.latest_s
     if watch.requests:
         return dg.SensorResult(
             run_requests=[run_request(each, late_s, now()) for each in watch.requests],
-            cursor=punctuality.cursor,
+            cursor=account.cursor,
         )
     saw = f"{watch.probed} probed, {watch.bad} bad, {watch.skipped} over their budget"
     if not watch.stayed and watch.looks == 0:
         saw = "left to a stand-in: the code server has no worker to spare"
     return dg.SensorResult(
-        skip_reason=f"{saw}; {late_s:.1f} s late" if late_s else saw, cursor=punctuality.cursor
+        skip_reason=f"{saw}; {late_s:.1f} s late" if late_s else saw, cursor=account.cursor
     )
 
 
@@ -142,11 +149,22 @@ def report_sensor(job_name: str) -> dg.SensorDefinition:
         session = healing.session()
         with session.database.connection() as connection:
             newest = newest_settled_event(connection)
-        if newest <= int(context.cursor or 0):
+        now = session.clock.now()
+        # Up to which event there is a report, and since when there is news that has none.
+        reported, _, waits_since = (context.cursor or "0@0").partition("@")
+        if newest is None or newest[0] <= int(reported):
             return dg.SkipReason("no incident was settled since the last report")
+        event_id, settled_at = newest
+        since_s = float(waits_since or 0) or now.timestamp()
+        is_quiet = (now - settled_at).total_seconds() >= QUIET_S
+        if not is_quiet and now.timestamp() - since_s < REPORTED_WITHIN_S:
+            return dg.SensorResult(
+                skip_reason="incidents are being healed; a report would take their time",
+                cursor=f"{reported}@{since_s:.0f}",
+            )
         return dg.SensorResult(
-            run_requests=[dg.RunRequest(run_key=f"report_after_event:{newest}")],
-            cursor=str(newest),
+            run_requests=[dg.RunRequest(run_key=f"report_after_event:{event_id}")],
+            cursor=f"{event_id}@0",
         )
 
     return evaluate

@@ -12,10 +12,10 @@ from healing_pipeline.storage.statements import load_statements
 _SQL = load_statements("checks")
 
 
-def newest_settled_event(connection: Connection[Any]) -> int:
-    """Id of the newest event by which an incident was healed, escalated or resolved; or 0."""
-    newest: int = _SQL.newest_settled_event(connection)
-    return newest
+def newest_settled_event(connection: Connection[Any]) -> tuple[int, datetime] | None:
+    """The newest event by which an incident was healed, escalated or resolved, and when it was."""
+    newest = _SQL.newest_settled_event(connection)
+    return None if newest is None else (newest["id"], newest["at"])
 
 
 def stored_data(connection: Connection[Any]) -> dict[str, datetime]:

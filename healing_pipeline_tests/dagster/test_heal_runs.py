@@ -19,6 +19,7 @@ from dagster_installation import DGS10, QUIET, RATES, SERVER_ERROR, UNRATE, Inst
 from healing_pipeline.control import heal_run
 from healing_pipeline.errors import StorageError
 from healing_pipeline.incidents.lifecycle import State
+from healing_pipeline.orchestration import sensors
 from healing_pipeline.orchestration.resources import close_sessions
 from healing_pipeline.storage.routes import active_routes
 
@@ -316,16 +317,29 @@ def test_an_answer_with_another_past_than_the_known_one_is_no_healing(
 
 
 def test_a_report_is_asked_for_once_when_an_incident_was_settled(
-    installation: Installation,
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert installation.tick("report_on_change").run_requests == []
     request = open_incident(installation)
     assert installation.tick("report_on_change").run_requests == [], "open is no news for a report"
     installation.run(request)
-    tick = installation.tick("report_on_change")
+    early = installation.tick("report_on_change")
+    assert early.run_requests == [], "a report would take the CPU of whatever is healed next"
+    monkeypatch.setattr(sensors, "QUIET_S", 0.0)
+    tick = installation.tick("report_on_change", cursor=early.cursor)
     newest = installation.rows("SELECT max(id) AS id FROM healing.incident_event")[0]["id"]
     assert only(tick.run_requests).run_key == f"report_after_event:{newest}"
     assert installation.tick("report_on_change", cursor=tick.cursor).run_requests == []
+
+
+def test_a_report_does_not_wait_for_ever_for_a_quiet_moment(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.run(open_incident(installation))
+    waiting = installation.tick("report_on_change")
+    assert installation.tick("report_on_change", cursor=waiting.cursor).run_requests == []
+    monkeypatch.setattr(sensors, "REPORTED_WITHIN_S", 0.0)
+    assert len(installation.tick("report_on_change", cursor=waiting.cursor).run_requests) == 1
 
 
 def test_a_tick_without_its_database_fails_with_the_cure_and_the_next_one_works(

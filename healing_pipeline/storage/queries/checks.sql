@@ -1,9 +1,12 @@
 -- What asset checks and sensors ask.
 
--- name: newest_settled_event()$
--- The newest event by which an incident was healed, escalated or resolved; 0 before the first.
-SELECT COALESCE(max(id), 0) FROM incident_event
- WHERE to_state IN ('healed', 'escalated', 'resolved');
+-- name: newest_settled_event()^
+-- The newest event by which an incident was healed, escalated or resolved, and when. Empty before
+-- the first.
+SELECT id, at FROM incident_event
+ WHERE to_state IN ('healed', 'escalated', 'resolved')
+ ORDER BY id DESC
+ LIMIT 1;
 
 -- name: stored_data()
 -- When the newest good data of every endpoint was fetched, the endpoint's own question only.
