@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types unit explore drills bench lock clean
+.PHONY: help setup run test check lint types unit explore drills soak bench lock clean
 SEED ?= 1
 
 help: ## list the targets
@@ -45,6 +45,9 @@ unit: setup ## tests without I/O, in seconds
 
 explore: setup ## the properties with fresh random examples, five times as many; minutes
 	@HEALING_HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest healing_pipeline_tests/unit -n 2 --dist loadfile
+
+soak: setup ## launch runs while warm processes and launchers are killed at random; minutes (SEED=1)
+	@$(BIN)/python healing_pipeline_tests/launcher/soak.py --runs 200 --seed $(SEED)
 
 drills: setup ## every drill scenario, scored on data (SEED=1); a quarter of an hour
 	@$(BIN)/healing drill --scenario all --seed $(SEED)
