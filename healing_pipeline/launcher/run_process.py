@@ -54,10 +54,11 @@ def run_when_asked(
         named = [path for each in warm_up for path in _call(each)]
         own_files = LoadedFiles(since_ns, but=files)
         own_files.note(named)
-        channel.send({"ready": os.getpid()})
         try:
+            channel.send({"ready": os.getpid()})
             asked = channel.receive(timeout_s=None)
         except ConnectionLostError:
+            # The template has retired, or is gone.
             return 0
         run_id = str(asked["run_id"])
         if changed := own_files.changed():

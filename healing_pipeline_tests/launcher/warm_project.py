@@ -120,14 +120,19 @@ class Project:
         (self.folder / f"go-{run_id}").touch()
 
     @contextmanager
-    def home(self, name: str, **launcher: Any) -> Iterator[Home]:
-        """An instance with warm processes of its own; they are ended with it."""
+    def home(
+        self, name: str, instance: dict[str, Any] | None = None, **launcher: Any
+    ) -> Iterator[Home]:
+        """An instance with warm processes of its own; they are ended with it.
+
+        `instance` is what dagster.yaml says otherwise than usual, `launcher` what its launcher does.
+        """
         folder = self.folder / name
-        write_home(folder, self.url, launcher)
+        write_home(folder, self.url, launcher, instance or {})
         warm = Path(launcher.get("folder", folder / "w"))
         try:
-            with DagsterInstance.from_config(str(folder)) as instance:
-                yield Home(self, folder, warm, instance)
+            with DagsterInstance.from_config(str(folder)) as opened:
+                yield Home(self, folder, warm, opened)
         finally:
             stop(warm, grace_s=1.0)
 
@@ -136,7 +141,7 @@ class Project:
 def project(folder: Path, url: str, code: str = CODE) -> Iterator[Project]:
     """A project with its code server running."""
     (folder / "warm_code.py").write_text(code)
-    write_home(folder / "server", url, {})
+    write_home(folder / "server", url, {}, {})
     target = PythonFileTarget(str(folder / "warm_code.py"), None, str(folder), LOCATION)
     with (
         DagsterInstance.from_config(str(folder / "server")) as instance,
@@ -145,7 +150,9 @@ def project(folder: Path, url: str, code: str = CODE) -> Iterator[Project]:
         yield Project(folder, url, workspace)
 
 
-def write_home(folder: Path, url: str, launcher: dict[str, Any]) -> None:
+def write_home(
+    folder: Path, url: str, launcher: dict[str, Any], instance: dict[str, Any]
+) -> None:
     """dagster.yaml, with a launcher that is patient: what is tested is not this machine's load."""
     folder.mkdir(exist_ok=True)
     settings = {
@@ -176,6 +183,7 @@ def write_home(folder: Path, url: str, launcher: dict[str, Any]) -> None:
                 **launcher,
             },
         },
+        **instance,
     }
     (folder / "dagster.yaml").write_text(yaml.safe_dump(settings))
 
@@ -191,7 +199,7 @@ class Home:
 
     # Runs
 
-    def create(self, job: str) -> str:
+    def create(self, job: str, tags: dict[str, str] | None = None) -> str:
         """A run that waits to be launched."""
         location = self.project.location()
         repository = next(iter(location.get_repositories().values()))
@@ -202,7 +210,7 @@ class Home:
             run_id=None,
             run_config={},
             status=DagsterRunStatus.NOT_STARTED,
-            tags={},
+            tags=tags or {},
             root_run_id=None,
             parent_run_id=None,
             step_keys_to_execute=None,
@@ -225,9 +233,9 @@ class Home:
         self.instance.launch_run(run_id, self.project.workspace.create_request_context())
         return run_id
 
-    def submit(self, job: str) -> str:
-        """Create a run and leave it to the daemon."""
-        run_id = self.create(job)
+    def submit(self, job: str, tags: dict[str, str] | None = None) -> str:
+        """Create a run and leave it to the coordinator."""
+        run_id = self.create(job, tags)
         self.instance.submit_run(run_id, self.project.workspace.create_request_context())
         return run_id
 

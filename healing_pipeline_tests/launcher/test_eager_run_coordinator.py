@@ -1,0 +1,53 @@
+"""`EagerRunCoordinator`: at once what the limits allow, and the rest to the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from warm_project import Home, Project
+
+pytestmark = pytest.mark.processes
+
+LIMITED = {
+    "run_coordinator": {"module": "healing_pipeline.launcher", "class": "EagerRunCoordinator"},
+    "concurrency": {
+        "runs": {
+            "max_concurrent_runs": 3,
+            "tag_concurrency_limits": [
+                {"key": "endpoint", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
+            ],
+        }
+    },
+}
+
+
+@pytest.fixture
+def limited(warm_project: Project) -> Iterator[Home]:
+    with warm_project.home("limited", LIMITED) as home:
+        yield home
+
+
+def test_a_run_is_launched_at_once_unless_a_limit_is_reached(limited: Home) -> None:
+    first = limited.submit("waiting", {"endpoint": "a"})
+    limited.started(first)
+    same = limited.submit("waiting", {"endpoint": "a"})
+    other = limited.submit("waiting", {"endpoint": "b"})
+    limited.started(other)
+    assert limited.status(same) == "QUEUED"
+
+    third = limited.submit("waiting")
+    limited.started(third)
+    one_too_many = limited.submit("waiting")
+    assert limited.status(one_too_many) == "QUEUED"
+
+    for each in (first, other, third):
+        limited.project.go(each)
+        assert limited.ended(each) == "SUCCESS"
+    assert limited.status(same) == "QUEUED", "that is the daemon's to launch"
+    assert limited.project.begun(same) == 0
+
+    again = limited.submit("quick", {"endpoint": "a"})
+    assert limited.ended(again) == "SUCCESS"
+    limited.instance.delete_run(same)
+    limited.instance.delete_run(one_too_many)
