@@ -16,17 +16,18 @@ from healing_pipeline.control.asking import Asking, Request
 from healing_pipeline.control.attendance import LEFT_TO_OTHERS, Attendance
 from healing_pipeline.control.look import Look
 from healing_pipeline.control.looks import Looks
+from healing_pipeline.control.punctuality import LOOP_S
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.storage.database import Database
 
-# The daemon begins ticks every five seconds; one that lasted longer than its turn would miss the
-# next.
-STAY_S = 4.8
+# The daemon begins ticks every five seconds; one that is not over by then, with what the daemon has
+# to do before and after it, misses the next turn.
+STAY_S = 4.5
 
-# Requests come in waves, and each wave uses up one tick: three more bridge a turn of the daemon
-# with a second and a half between two of them at worst.
-STAND_INS = 3
+# Requests come in waves, and each wave uses up one tick: five more bridge a turn of the daemon with
+# less than a second between two of them at worst.
+STAND_INS = 5
 
 # A wave of failures ends in one tick's requests rather than in many ticks'.
 GATHER_S = 0.1
@@ -111,6 +112,8 @@ class Lookout:
         self._on_duty = False
         self._in_reserve = 0
         self._paced_until = 0.0
+        self._turn_at = -LOOP_S
+        self._bridge_at = -LOOP_S
 
     def start(self) -> None:
         """Begin to hear news."""
@@ -160,13 +163,18 @@ class Lookout:
 
         The others are in reserve. What is found first is handed out at once; from then on those
         that are left share the rest of the turn, so that they are not used up in its first second.
+        Of those that begin in one turn one stays for the next as well: when all other ticks are
+        over, and the next ones have not begun, somebody looks.
         """
-        until = monotonic() + stay_s
         with self._looks.changed:
             if not self._attendance.may_stay(as_stand_in=True):
                 return Watch(stayed=False)
+            now = monotonic()
+            if stay_s > 0 and now - self._bridge_at > LOOP_S / 2:
+                self._bridge_at = now
+                stay_s += LOOP_S
             # They come together, when the daemon takes its turn: there is no need to be sparing.
-            self._paced_until = 0.0
+            self._turn_at, self._paced_until = now, 0.0
             self._in_reserve += 1
             is_mine = self._looks.changed.wait_for(lambda: not self._on_duty, stay_s)
             self._in_reserve -= 1
@@ -174,17 +182,23 @@ class Lookout:
         try:
             if not is_mine:
                 return Watch()
-            watch = self._stay(self._attendance.unattended, until, is_requested, is_paced=True)
+            unattended = self._attendance.unattended
+            watch = self._stay(unattended, now + stay_s, is_requested, is_paced=True)
             if watch.requests:
-                now = monotonic()
-                with self._looks.changed:
-                    self._paced_until = now + (until - now) / (self._in_reserve + 1)
+                self._pace()
             return watch
         finally:
             with self._looks.changed:
                 self._on_duty = self._on_duty and not is_mine
                 self._attendance.go()
             self._looks.tell()
+
+    def _pace(self) -> None:
+        """Let those in reserve last until the daemon's next turn brings new ones."""
+        with self._looks.changed:
+            now = monotonic()
+            rest_s = max(0.0, self._turn_at + LOOP_S - now)
+            self._paced_until = now + rest_s / (self._in_reserve + 1)
 
     def _stay(
         self,

@@ -13,6 +13,13 @@ from math import ceil
 # Dagster's daemon begins ticks in a loop of its own, whatever shorter interval a sensor asks for.
 LOOP_S = 5.0
 
+# A tick that began this much late has missed a turn: the one before ended after it had come.
+MISSED_S = LOOP_S / 2
+
+# Ticks that say how busy the machine is now, what each missed turn takes off a tick's stay, and
+# what is left of it at least.
+LATELY, SHORTER_S, SHORTEST = 12, 0.3, 0.6
+
 # Five minutes of ticks: enough for a 95th percentile, short enough to tell of now.
 REMEMBERED = 60
 
@@ -56,6 +63,15 @@ class Punctuality:
     def latest_s(self) -> float:
         """How late the latest tick began."""
         return self.late_s[0] if self.late_s else 0.0
+
+    def stay_s(self, longest_s: float) -> float:
+        """How long a tick should stay to be over before the daemon's next turn.
+
+        What the daemon needs before and after an evaluation cannot be seen from inside it, and
+        grows with what else the machine does. It shows in turns that were missed.
+        """
+        missed = sum(each >= MISSED_S for each in self.late_s[:LATELY])
+        return max(SHORTEST * longest_s, longest_s - SHORTER_S * missed)
 
     @property
     def p95_s(self) -> float:

@@ -78,7 +78,7 @@ def test_every_source_has_a_sensor_that_runs_unasked(
         if isinstance(each, dg.SensorDefinition)
     } == {
         **{f"probe_{source}": ("heal_endpoint", 4, RUNNING) for source in catalog.sources},
-        **{f"stand_in_{number}": ("heal_endpoint", 4, RUNNING) for number in (1, 2, 3)},
+        **{f"stand_in_{number}": ("heal_endpoint", 4, RUNNING) for number in (1, 2, 3, 4, 5)},
         "report_on_change": ("report_health", 20, RUNNING),
         "late_events": ("fold_hours", 60, RUNNING),
     }
@@ -355,7 +355,7 @@ def test_who_merges_needs_no_configuration_at_the_default_place(
     empty = tmp_path / "empty"
     empty.mkdir()
     done = run(empty, "-c", program, str(config))
-    assert (done.returncode, done.stdout) == (0, "11\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "13\n"), done.stderr
 
 
 # -- dagster.yaml ----------------------------------------------------------------------------------

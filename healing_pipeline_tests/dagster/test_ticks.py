@@ -167,6 +167,17 @@ def test_stand_ins_take_turns_and_each_request_is_handed_out_once(ticking):
             assert each.took_s > sensors.STAY_S - 0.1, "the others go on looking"
 
 
+def test_when_all_ticks_of_a_turn_are_over_one_stand_in_still_looks(ticking):
+    ticking.installation.upstreams.add_fault(SERVER_ERROR)
+    ticks = [ticking.begin(each) for each in (FRED, "stand_in_1", "stand_in_2", "stand_in_3")]
+    until(lambda: sum(each.done() for each in ticks) == 3)
+    (bridge,) = (each for each in ticks if not each.done())
+    assert ticks[0].done()
+    ticking.read(DGS10)
+    assert endpoints_of(bridge) == [DGS10]
+    assert sensors.STAY_S < bridge.took_s < sensors.STAY_S + SOON_S
+
+
 def test_stand_ins_that_are_left_are_made_to_last(ticking):
     fault = {**SERVER_ERROR, "match": {"source": "exchange_rate"}}
     ticking.installation.upstreams.add_fault(SERVER_ERROR)

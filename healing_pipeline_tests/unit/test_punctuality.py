@@ -43,6 +43,17 @@ def test_every_tenth_tick_late_shows_in_the_95th_percentile():
     assert ticks(*([5.0] * 9 + [12.0]) * 5).p95_s == 7.0
 
 
+def test_ticks_that_miss_turns_stay_shorter_until_they_miss_none():
+    assert ticks(*[5.0] * 20).stay_s(4.5) == 4.5
+    assert ticks(*[5.0] * 20, 10.0).stay_s(4.5) == pytest.approx(4.2)
+    assert ticks(*[10.0] * 20).stay_s(4.5) == pytest.approx(0.6 * 4.5)
+    assert ticks(10.0, *[5.0] * 12).stay_s(4.5) == 4.5
+
+
+def test_a_tick_that_is_to_look_once_does_so_on_a_busy_machine_too():
+    assert ticks(*[10.0] * 20).stay_s(0.0) == 0.0
+
+
 @given(gaps=st.lists(st.floats(0.0, 1e5), max_size=2 * REMEMBERED))
 def test_the_account_stays_as_small_as_it_is_however_many_ticks_there_are(gaps):
     account = ticks(*gaps)
