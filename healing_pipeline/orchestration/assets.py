@@ -16,6 +16,9 @@ from healing_pipeline.reporting.columns import HEALTH_COLUMNS, MARKET_DATA_COLUM
 
 OWNERS = ["team:reliability"]
 
+# The pool of what takes a core for seconds; dagster.yaml says how many of it at a time.
+ONE_CORE = "one_core"
+
 DATABASE_WITHIN_S = 30.0
 
 
@@ -69,6 +72,7 @@ def market_data(
 @dg.asset(
     name="health_report",
     group_name="health",
+    pool=ONE_CORE,
     deps=[market_data],
     kinds={"postgres", "pandas"},
     owners=OWNERS,

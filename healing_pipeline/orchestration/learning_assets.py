@@ -13,7 +13,7 @@ import dagster as dg
 
 from healing_pipeline.control import learning_run
 from healing_pipeline.learning.policy import Policy
-from healing_pipeline.orchestration.assets import OWNERS, records_table, table_schema
+from healing_pipeline.orchestration.assets import ONE_CORE, OWNERS, records_table, table_schema
 from healing_pipeline.orchestration.partitions import days, hours_by_source, spans_of
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.reporting.columns import Column
@@ -73,6 +73,7 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name="inner_knowledge",
         group_name=GROUP,
+        pool=ONE_CORE,
         partitions_def=hours_by_source(since, named),
         # Of two dimensions Dagster makes a run per source, not one: which is the right size here.
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -111,6 +112,7 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name="outer_knowledge",
         group_name=GROUP,
+        pool=ONE_CORE,
         deps=[inner_knowledge],
         partitions_def=days(since),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -139,6 +141,7 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name="policy",
         group_name=GROUP,
+        pool=ONE_CORE,
         deps=[inner_knowledge, outer_knowledge],
         automation_condition=WHEN_INPUTS_SETTLE,
         kinds=KINDS,
