@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -91,6 +92,23 @@ def start_code_server(
          f"--max-workers={grpc_workers(sources)}"],
         env,
         root,
+    )  # fmt: skip
+
+
+def start_warm_processes(
+    group: ProcessGroup, env: Mapping[str, str], root: Path, socket: Path
+) -> None:
+    """Have the first run as soon as any: its process is made ready before anybody asks for it.
+
+    It ends once they are ready, at once where dagster.yaml has another launcher.
+    """
+    group.start(
+        "warm_processes",
+        [sys.executable, "-m", "healing_pipeline.launcher", "start", f"--for={os.getpid()}",
+         f"--code-server={socket}"],
+        env,
+        root,
+        may_end=True,
     )  # fmt: skip
 
 

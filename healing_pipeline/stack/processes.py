@@ -33,6 +33,7 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    may_end: bool = False
 
 
 class ProcessGroup:
@@ -49,8 +50,22 @@ class ProcessGroup:
         self._children: list[Child] = []
         log_dir.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> Child:
-        """Start one part in a process group of its own; its output goes to a log file."""
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        *,
+        may_end: bool = False,
+    ) -> Child:
+        """Start one part in a process group of its own; its output goes to a log file.
+
+        Parameters
+        ----------
+        may_end : bool
+            It has one thing to do, and the others go on without it.
+        """
         log = self.log_dir / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (our own commands, no shell)
@@ -62,7 +77,7 @@ class ProcessGroup:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        child = Child(name, process, log)
+        child = Child(name, process, log, may_end)
         self._children.append(child)
         return child
 
@@ -76,7 +91,7 @@ class ProcessGroup:
         """
         for child in self._children:
             code = child.process.poll()
-            if code is not None:
+            if code is not None and not child.may_end:
                 raise ProcessDiedError(
                     f"{child.name} stopped with exit code {code}: {last_line(child.log)} "
                     f"Read {child.log} and start again."

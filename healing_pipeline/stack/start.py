@@ -28,6 +28,7 @@ from healing_pipeline.stack.control_path import (
     script,
     start_code_server,
     start_daemon,
+    start_warm_processes,
     stop_warm_processes,
     wait_until,
     write_workspace,
@@ -231,6 +232,7 @@ def _start_processes(
     wait_until(socket.exists, group, until, "Dagster's code server")
     workspace = write_workspace(plan.state_dir, socket)
     start_daemon(group, env, plan.root, workspace)
+    start_warm_processes(group, env, plan.root, socket)
     group.start(
         "webserver",
         [*script("dagster-webserver"), "-w", str(workspace), "-h", "127.0.0.1", "-p",
