@@ -17,8 +17,9 @@ from pathlib import Path
 
 from healing_pipeline.errors import HealingPipelineError
 
-# Dagster's processes end their children on SIGINT; on SIGTERM some stay behind.
-POLITE_S = 4.0
+# Dagster's processes end their children on SIGINT; on SIGTERM some stay behind. Daemon and code server
+# would wait out the ticks that stay, five seconds of them; what those would ask for, others ask again.
+POLITE_S = 2.0
 FIRM_S = 2.0
 
 
@@ -98,7 +99,7 @@ class ProcessGroup:
                 )
 
     def stop(self) -> None:
-        """Stop every part and what it started: asked first, then made to, within six seconds."""
+        """Stop every part and what it started: asked first, then made to, within four seconds."""
         for child in reversed(self._children):
             _signal(child, signal.SIGINT)
         self._wait(POLITE_S)
