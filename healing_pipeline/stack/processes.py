@@ -17,8 +17,8 @@ from pathlib import Path
 
 from healing_pipeline.errors import HealingPipelineError
 
-# Dagster's processes end their children on SIGINT; on SIGTERM some stay behind. Daemon and code server
-# would wait out the ticks that stay, five seconds of them; what those would ask for, others ask again.
+# Dagster's processes end their children on SIGINT; on SIGTERM some stay behind. Daemon and code
+# server would wait out the ticks that stay; what those would ask for, others ask for again.
 POLITE_S = 2.0
 FIRM_S = 2.0
 
