@@ -30,6 +30,7 @@ from rich.table import Table
 
 from healing_pipeline.drill.configuration import drill_config_text
 from healing_pipeline.drill.stack_world import (
+    ControlPath,
     Databases,
     control_path,
     drill_folder,
@@ -150,7 +151,9 @@ def measure(launcher: Launcher, times: int, burst: int, tell: Tell) -> Times:
             with database.connection() as connection:
                 return counts.probed_sources(connection) >= set(catalog.sources)
 
-        dagster.start(is_ready)
+        wait_for(lambda: dagster.has_loaded_code, dagster, "Dagster's code server")
+        dagster.start_daemon()
+        wait_for(is_ready, dagster, "Dagster's sensors")
         with database.connection() as connection:
             connection.execute(
                 "UPDATE probe_schedule SET next_at = now() + make_interval(secs => %s)",
@@ -175,6 +178,13 @@ def measure(launcher: Launcher, times: int, burst: int, tell: Tell) -> Times:
                 timed(single),
                 timed(at_once),
             )
+
+
+def wait_for(is_done: Callable[[], bool], dagster: ControlPath, what: str) -> None:
+    """Wait until a part is ready, or say which is not."""
+    while not is_done():
+        dagster.require_in_time(what)
+        time.sleep(0.1)
 
 
 def spread_over_sources(names: Sequence[str], count: int) -> list[str]:
