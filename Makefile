@@ -58,6 +58,7 @@ bench: setup ## what a read costs, and the same faults played to other tools (fe
 	@$(BIN)/python benchmarks/gateway.py
 	@$(BIN)/python benchmarks/data_path.py --seed $(SEED)
 	@$(BIN)/python benchmarks/learning.py --quick --seed $(SEED)
+	@$(BIN)/python benchmarks/launch.py
 
 lock: ## resolve the dependencies anew and write requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header \
