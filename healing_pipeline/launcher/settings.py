@@ -66,6 +66,10 @@ class Settings:
         """Where the zygote listens."""
         return self.path / "zygote.sock"
 
+    def template_socket(self, pid: int) -> Path:
+        """Where a template listens."""
+        return self.path / f"t{pid}.sock"
+
     @property
     def lock(self) -> Path:
         """Locked while there is a zygote, or one is being started."""

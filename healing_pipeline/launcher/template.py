@@ -88,7 +88,7 @@ class Template:
             with suppress(ConnectionLostError):
                 self._zygote.send({"broken": why[:2000]})
             return 0
-        self._board = Switchboard(self._settings.path / f"t{os.getpid()}.sock")
+        self._board = Switchboard(self._settings.template_socket(os.getpid()))
         self._board.watch(self._zygote)
         try:
             self._zygote.send({"ready": str(self._board.path)})

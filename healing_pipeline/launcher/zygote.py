@@ -13,21 +13,18 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from healing_pipeline.launcher.claims import Claims
-from healing_pipeline.launcher.forking import fork, speak_softly, thread_count
+from healing_pipeline.launcher.forking import Closable, fork, speak_softly, thread_count
+from healing_pipeline.launcher.held_templates import HeldTemplates
 from healing_pipeline.launcher.loaded_files import LoadedFiles
-from healing_pipeline.launcher.messages import Channel, ConnectionLostError, Message, channel_pair
-from healing_pipeline.launcher.process_identity import ProcessIdentity
+from healing_pipeline.launcher.messages import Channel, ConnectionLostError, Message
+from healing_pipeline.launcher.process_identity import ProcessIdentity, identity_of
 from healing_pipeline.launcher.settings import Settings
 from healing_pipeline.launcher.switchboard import Switchboard
-
-# A template that died is made again, but not faster than this.
-PAUSE_S = 1.0
 
 TICK_S = 1.0
 CLAIMS_EVERY_S = 3600.0
@@ -54,19 +51,6 @@ USUALLY = (
 )
 
 
-@dataclass
-class Held:
-    """A template, and who waits for it."""
-
-    pid: int
-    channel: Channel
-    origin: str
-    instance_ref: str
-    socket: str | None = None
-    waiting: list[Channel] = field(default_factory=list)
-    used_at: float = 0.0
-
-
 class Zygote:
     """Forks templates and tells launchers where they listen.
 
@@ -84,7 +68,7 @@ class Zygote:
         self._lock = lock
         self._files = files
         self._board = Switchboard(settings.socket)
-        self._held: dict[str, Held] = {}  # by origin; the one that serves
+        self._templates = HeldTemplates(settings, self._board, files, self._fork)
         self._pids: set[int] = set()  # of all that were forked and live, the retired ones included
         self._holders: set[Channel] = set()
         self._processes: set[ProcessIdentity] = set()
@@ -96,12 +80,13 @@ class Zygote:
     def main(self) -> int:
         """Serve until there is a reason to end; the exit code."""
         print(f"zygote {os.getpid()} listens at {self._settings.socket}", flush=True)
+        self._forget_dead_sockets()
         while self._why_end is None:
             for channel in self._board.ready(TICK_S):
                 if channel in self._board.clients:
                     self._hear_client(channel)
                 else:
-                    self._hear_template(channel)
+                    self._templates.hear(channel)
             self._heed()
             self._reap()
             self._look_around()
@@ -132,6 +117,13 @@ class Zygote:
             Claims(self._settings.claims).forget_old()
         _bound(self._settings.log)
 
+    def _forget_dead_sockets(self) -> None:
+        """Remove what templates of an earlier zygote left when they were killed."""
+        for path in self._settings.path.glob("t*.sock"):
+            pid = path.stem[1:]
+            if pid.isdigit() and identity_of(int(pid)) is None:
+                path.unlink(missing_ok=True)
+
     def _end(self, why: str) -> None:
         self._why_end = self._why_end or why
 
@@ -148,8 +140,7 @@ class Zygote:
         """Let the templates go; told to stop, with their runs. They end when their runs do."""
         if self._serves_here():
             self._settings.socket.unlink(missing_ok=True)
-        for held in list(self._held.values()):
-            self._let_go(held)
+        self._templates.let_all_go()
         if not self._told_to_end:
             return
         for client in self._holders & self._board.clients:
@@ -191,14 +182,13 @@ class Zygote:
     def _status(self) -> Message:
         return {
             "pid": os.getpid(),
-            "templates": {held.origin: held.socket for held in self._held.values()},
+            "templates": self._templates.sockets(),
             "pids": sorted(self._pids),
             "launchers": len(self._holders) + len(self._processes),
         }
 
     def _dismiss(self, client: Channel) -> None:
-        for held in self._held.values():
-            held.waiting = [each for each in held.waiting if each is not client]
+        self._templates.forget(client)
         self._board.hang_up(client)
 
     def _see_out(self, client: Channel, message: Message) -> None:
@@ -206,79 +196,22 @@ class Zygote:
         process = ProcessIdentity(int(message["pid"]), str(message["started"]))
         run_id, instance_ref = str(message["run_id"]), str(message["instance_ref"])
         grace_s = self._settings.grace_s
-        self._pids.add(
-            fork(
-                lambda: _see_out_main(run_id, process, instance_ref, grace_s),
-                [*self._board.foreign(), _Descriptor(self._lock)],
-            )
-        )
+        self._fork(lambda: _see_out_main(run_id, process, instance_ref, grace_s))
         client.send({"watched": True})
 
-    # Templates
-
     def _template(self, client: Channel, message: Message) -> None:
-        origin, instance_ref = str(message["origin"]), str(message["instance_ref"])
         if changed := self._files.changed():
             client.send({"stale": f"{changed[0]} has changed"})
             self._end(f"{changed[0]} has changed")
             return
-        held = self._held.get(origin) or self._fork(origin, instance_ref)
-        held.used_at = time.monotonic()
-        if held.socket is None:
-            held.waiting.append(client)
-        else:
-            client.send({"socket": held.socket})
+        self._templates.ask(client, str(message["origin"]), str(message["instance_ref"]))
 
-    def _fork(self, origin: str, instance_ref: str) -> Held:
-        self._make_room()
-        here, there = channel_pair()
-        pid = fork(
-            partial(_template_main, self._settings, origin, instance_ref, there, self._files),
-            [*self._board.foreign(), _Descriptor(self._lock), here],
-        )
-        there.close()
-        held = self._held[origin] = Held(pid, here, origin, instance_ref)
-        held.used_at = time.monotonic()
+    # Children
+
+    def _fork(self, work: Callable[[], int], *foreign: Closable) -> int:
+        pid = fork(work, [*self._board.foreign(), _Descriptor(self._lock), *foreign])
         self._pids.add(pid)
-        self._board.watch(here)
-        return held
-
-    def _make_room(self) -> None:
-        while len(self._held) >= self._settings.most_templates:
-            self._let_go(min(self._held.values(), key=lambda each: each.used_at))
-
-    def _let_go(self, held: Held) -> None:
-        """It takes no more runs; it ends when those that it has do."""
-        self._tell(held, {"stale": "the template was let go"})
-        self._held.pop(held.origin, None)
-        self._board.hang_up(held.channel)
-
-    def _hear_template(self, channel: Channel) -> None:
-        held = next(each for each in self._held.values() if each.channel is channel)
-        try:
-            for message in channel.arrived():
-                if "ready" in message:
-                    held.socket = str(message["ready"])
-                    self._tell(held, {"socket": held.socket})
-                elif "broken" in message:
-                    self._tell(held, message)
-                elif "retired" in message:
-                    print(f"template {held.pid} retires: {message['retired']} has changed")
-                    self._let_go(held)
-                    self._fork(held.origin, held.instance_ref)
-                    return
-        except ConnectionLostError:
-            was_ready = held.socket is not None
-            self._tell(held, {"broken": "the template has ended"})
-            self._let_go(held)
-            if was_ready and time.monotonic() - held.used_at > PAUSE_S:
-                self._fork(held.origin, held.instance_ref)
-
-    def _tell(self, held: Held, message: Message) -> None:
-        for client in held.waiting:
-            with suppress(ConnectionLostError):
-                client.send(message)
-        held.waiting = []
+        return pid
 
     def _reap(self) -> None:
         for pid in list(self._pids):
@@ -286,6 +219,7 @@ class Zygote:
                 if not os.waitpid(pid, os.WNOHANG)[0]:
                     continue
             self._pids.discard(pid)
+            self._settings.template_socket(pid).unlink(missing_ok=True)
 
 
 class _Descriptor:
@@ -294,14 +228,6 @@ class _Descriptor:
 
     def close(self) -> None:
         os.close(self._number)
-
-
-def _template_main(
-    settings: Settings, origin: str, instance_ref: str, zygote: Channel, files: LoadedFiles
-) -> int:
-    from healing_pipeline.launcher.template import Template
-
-    return Template(settings, origin, instance_ref, zygote, files).main()
 
 
 def _see_out_main(run_id: str, process: ProcessIdentity, instance_ref: str, grace_s: float) -> int:

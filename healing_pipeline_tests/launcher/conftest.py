@@ -1,4 +1,4 @@
-"""One project for each file of tests: a code server takes seconds to start."""
+"""One project for all tests of a process: a code server takes seconds to start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from warm_project import Home, Project, project
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def warm_project(pg_server: Any) -> Iterator[Project]:
     name = f"warm_{uuid4().hex}"
     pg_server.create(name)
@@ -30,8 +30,8 @@ def home(warm_project: Project) -> Iterator[Home]:
         yield home
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def steady(warm_project: Project) -> Iterator[Home]:
-    """One for tests that leave it as they found it."""
+    """One for tests that leave it working."""
     with warm_project.home("steady") as home:
         yield home

@@ -75,13 +75,13 @@ def test_a_run_that_ignores_terminate_is_killed_after_the_grace(steady: Home) ->
     assert not process.is_alive()
 
 
-def test_a_run_whose_template_is_gone_is_terminated_all_the_same(home: Home) -> None:
-    run_id = home.launch("stubborn")
-    process = home.started(run_id)
-    kill(home.template())
+def test_a_run_whose_template_is_gone_is_terminated_all_the_same(steady: Home) -> None:
+    run_id = steady.launch("stubborn")
+    process = steady.started(run_id)
+    kill(steady.template())
     assert process.is_alive()
-    assert home.instance.run_launcher.terminate(run_id)
-    assert home.ended(run_id) == "CANCELED"
+    assert steady.instance.run_launcher.terminate(run_id)
+    assert steady.ended(run_id) == "CANCELED"
     assert not process.is_alive()
 
 

@@ -163,10 +163,10 @@ def test_an_upgrade_under_the_zygote_is_never_run_past(
         warm_project.write(CODE)
 
 
-def test_prewarmed_processes_outlive_a_restart_of_postgresql(home: Home) -> None:
-    home.ended(home.launch("quick"))
-    (waiting,) = home.prewarmed()
-    url = home.project.url.replace("postgresql+psycopg2", "postgresql")
+def test_prewarmed_processes_outlive_a_restart_of_postgresql(steady: Home) -> None:
+    steady.ended(steady.launch("quick"))
+    (waiting,) = steady.prewarmed()
+    url = steady.project.url.replace("postgresql+psycopg2", "postgresql")
     with psycopg.connect(url, autocommit=True) as connection:
         # What clients see of a restart: every connection is hung up.
         ended = connection.execute(
@@ -175,16 +175,16 @@ def test_prewarmed_processes_outlive_a_restart_of_postgresql(home: Home) -> None
         ).fetchone()
     assert ended is not None
     assert ended[0] > 0
-    run_id = home.launch("waiting")
-    assert home.started(run_id).pid == waiting
-    home.project.go(run_id)
-    assert home.ended(run_id) == "SUCCESS"
+    run_id = steady.launch("waiting")
+    assert steady.started(run_id).pid == waiting
+    steady.project.go(run_id)
+    assert steady.ended(run_id) == "SUCCESS"
 
 
-def test_nonsense_at_the_sockets_disturbs_nobody(home: Home) -> None:
-    home.ended(home.launch("quick"))
-    home.prewarmed()
-    for path in home.warm_folder.glob("*.sock"):
+def test_nonsense_at_the_sockets_disturbs_nobody(steady: Home) -> None:
+    steady.ended(steady.launch("quick"))
+    steady.prewarmed()
+    for path in steady.warm_folder.glob("*.sock"):
         for nonsense in (b"\n", b"[]\n", b'{"op": "launch"}\n', b"\xff" * 2_000_000):
             with socket.socket(socket.AF_UNIX) as end:
                 end.settimeout(5.0)
@@ -192,9 +192,9 @@ def test_nonsense_at_the_sockets_disturbs_nobody(home: Home) -> None:
                 with suppress(ConnectionError):
                     end.sendall(nonsense)
                     assert end.recv(100) == b""
-    run_id = home.launch("quick")
-    assert home.ended(run_id) == "SUCCESS"
-    assert home.was_warm(run_id)
+    run_id = steady.launch("quick")
+    assert steady.ended(run_id) == "SUCCESS"
+    assert steady.was_warm(run_id)
 
 
 def test_where_nothing_can_be_forked_runs_are_the_default_launchers_without_a_word(

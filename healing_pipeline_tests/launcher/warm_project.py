@@ -125,7 +125,7 @@ class Project:
     ) -> Iterator[Home]:
         """An instance with warm processes of its own; they are ended with it.
 
-        `instance` is what dagster.yaml says otherwise than usual, `launcher` what its launcher does.
+        `instance` is what else dagster.yaml says, `launcher` what it says of the launcher.
         """
         folder = self.folder / name
         write_home(folder, self.url, launcher, instance or {})
@@ -150,9 +150,7 @@ def project(folder: Path, url: str, code: str = CODE) -> Iterator[Project]:
         yield Project(folder, url, workspace)
 
 
-def write_home(
-    folder: Path, url: str, launcher: dict[str, Any], instance: dict[str, Any]
-) -> None:
+def write_home(folder: Path, url: str, launcher: dict[str, Any], instance: dict[str, Any]) -> None:
     """dagster.yaml, with a launcher that is patient: what is tested is not this machine's load."""
     folder.mkdir(exist_ok=True)
     settings = {
