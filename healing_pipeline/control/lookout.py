@@ -89,7 +89,7 @@ class Lookout:
     ----------
     watcher, database, clock
     start : callable
-        Starts a coroutine function on the event loop of the watcher's engine.
+        Starts a coroutine function on the event loop of the watcher's engine, and returns at once.
     source_of : callable
         The source of an endpoint; None when the catalog does not name it.
     workers : int

@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -66,7 +66,8 @@ class Looks:
     ----------
     watcher, database, clock
     start : callable
-        Starts a coroutine function on the event loop of the watcher's engine.
+        Starts a coroutine function on the event loop of the watcher's engine. It must not wait for
+        that loop, which takes the lock when a look ends.
     source_of : callable
         The source of an endpoint; None when the catalog does not name it.
 
@@ -184,7 +185,8 @@ class Looks:
             return probes.next_due_at(connection, name)
 
     def _end(self, name: str, ended: Future[tuple[Look, float]]) -> None:
-        error = ended.exception()
+        # A session that is closed cancels what still runs.
+        error = CancelledError() if ended.cancelled() else ended.exception()
         with self.changed:
             source, now = self._sources[name], monotonic()
             source.running, source.looked_at, source.next_at = None, now, now + POLL_S
