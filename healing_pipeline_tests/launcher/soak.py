@@ -143,7 +143,7 @@ def launch_elsewhere(
     with another_launcher(home, *run_ids) as launcher:
         go(launcher)
         if rng.random() < 0.5:
-            time.sleep(rng.uniform(0.0, 0.5))
+            time.sleep(rng.uniform(0.0, 3.0))
             blows["launcher killed"] += 1
             launcher.kill()
         else:

@@ -159,27 +159,24 @@ def test_stop_ends_everything_even_a_run_that_ignores_it(home: Home) -> None:
     assert not home.processes(), "a launcher that was told has started it again"
 
 
-def test_two_launchers_at_the_same_moment_have_one_zygote(home: Home) -> None:
-    run_ids = [home.create("quick") for _ in range(4)]
-    with another_launcher(home, *run_ids[:2]) as one, another_launcher(home, *run_ids[2:]) as two:
+def test_two_launchers_at_the_same_moment_have_one_zygote_and_begin_no_run_twice(
+    home: Home,
+) -> None:
+    shared, *run_ids = (home.create("quick") for _ in range(3))
+    with (
+        another_launcher(home, shared, run_ids[0]) as one,
+        another_launcher(home, shared, run_ids[1]) as two,
+    ):
         go(one)
         go(two)
-        for each in run_ids:
+        for each in (shared, *run_ids):
             ends_well(home, each)
             assert home.was_warm(each)
         has_launched(one)
         has_launched(two)
+        time.sleep(0.5)
+        ends_well(home, shared)
     assert home.log().count(" listens at ") == 1
-
-
-def test_a_run_that_two_processes_launch_is_begun_once(steady: Home) -> None:
-    run_id = steady.create("quick")
-    with another_launcher(steady, run_id) as one, another_launcher(steady, run_id) as two:
-        go(one)
-        go(two)
-        ends_well(steady, run_id)
-    time.sleep(1.0)
-    ends_well(steady, run_id)
 
 
 @pytest.mark.parametrize("who", ["zygote", "template", "prewarmed"])
@@ -197,16 +194,16 @@ def test_a_process_that_hangs_gives_way_to_the_default_launcher_and_never_runs_i
             # Its template would do without it.
             kill(home.template())
         with stopped(pid):
-            run_id = home.launch("quick")
-            assert home.gave_up_after(run_id) < 2.0
+            run_ids = [home.launch("quick")]
+            assert home.gave_up_after(run_ids[0]) < 2.0
             if who == "zygote":
                 # The next does not wait as long again.
-                following = home.launch("quick")
-                assert home.gave_up_after(following) < 0.7
-                ends_well(home, following)
-            ends_well(home, run_id)
-        time.sleep(1.0)
-        ends_well(home, run_id)
+                run_ids.append(home.launch("quick"))
+                assert home.gave_up_after(run_ids[1]) < 0.7
+        # It goes on, with the request before it, while the default launcher begins.
+        for each in run_ids:
+            ends_well(home, each)
+            assert not home.was_warm(each)
 
 
 def test_an_answer_that_is_lost_begins_no_second_run(steady: Home) -> None:
