@@ -39,7 +39,7 @@ def napping(context):
 def of"""
 
 # Some blows meet a zygote that is being started, most meet all that there is.
-PAUSES_S = (0.5, 10.0)
+PAUSES_S = (0.5, 6.0)
 HANGS_S = (0.2, 4.0)
 
 # Between two launches of one thread.
