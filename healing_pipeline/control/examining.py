@@ -18,6 +18,7 @@ from healing_pipeline.healing.facts import Fact, Origin, ProbeResult
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.incidents.detection import Begin, KnownIncident, LookAgain, Step, step_for
 from healing_pipeline.incidents.own_network import LOST
+from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 from healing_pipeline.storage.incidents import IncidentRow
 from healing_pipeline.storage.observations import ReaderEvidence
@@ -29,6 +30,11 @@ SECOND_LOOK_AFTER_S = 0.25
 LONGEST_WAIT_S = 61.0
 
 PROBE_TIMEOUT_S = 2.0
+
+# A reader's call is given up after a second: what is silent for longer is of no use to it. A probe
+# that has had no answer by then is borne out by a second look beside it rather than after it, and a
+# second look after a time-out has no longer.
+SILENT_S = 1.0
 
 # Probes under way at one host: half of the connections that the client keeps for a host, so that
 # readers have the other half.
@@ -126,6 +132,7 @@ class Examiner:
             Since when a probe is due; it is paid for. None where only readers have news.
         """
         incident = None if row is None else KnownIncident(row.id, row.state, row.state_since)
+        beside: asyncio.Task[_Probed | None] | None = None
         told = verdict_of(heard, has_incident=incident is not None)
         if told is not None and heard is not None:
             # Readers asked often enough to be their own second look.
@@ -135,18 +142,26 @@ class Examiner:
             seen, by, began = told, Origin.READER, self._clock.monotonic() - SECOND_LOOK_AFTER_S
             lag_s = None
         else:
-            first = await self._probe(endpoint, None)
+            first, beside = await self._first_look(endpoint, row is None)
             if first is None:
                 return Finding(endpoint, None)
             seen, by, began, began_at = first.verdict, Origin.PROBE, first.began, first.at
             lag_s = None if due_at is None else (first.at - due_at).total_seconds()
             step = step_for(seen, incident, second_look=False, now=self._clock.now())
-        if isinstance(step, LookAgain):
-            await self._clock.sleep(SECOND_LOOK_AFTER_S)
+        if not isinstance(step, LookAgain) and beside is not None:
+            beside.cancel()
+        elif isinstance(step, LookAgain):
             again = None
-            # What readers told costs no first probe: the one that was claimed for it is unspent.
-            if (told is not None and due_at is not None) or await self._paid(endpoint):
-                again = await self._probe(endpoint, None if first is None else first.id)
+            if beside is not None:
+                again = await beside
+            else:
+                await self._clock.sleep(SECOND_LOOK_AFTER_S)
+                limit_s = SILENT_S if seen.failure_class is FailureClass.TIMEOUT else None
+                # What readers told costs no first probe: the one claimed for it is unspent.
+                if (told is not None and due_at is not None) or await self._paid(endpoint):
+                    again = await self._probe(
+                        endpoint, None if first is None else first.id, limit_s or PROBE_TIMEOUT_S
+                    )
             if again is None:
                 return Finding(endpoint, seen, None, by, began_at, lag_s)
             same = again.verdict.is_ok == seen.is_ok
@@ -158,6 +173,35 @@ class Examiner:
             why = await self._own_connection.is_ours(self._host(endpoint), began)
             step = None if why else step
         return Finding(endpoint, seen, step, by, began_at, lag_s)
+
+    async def _first_look(
+        self, endpoint: Endpoint, may_begin: bool
+    ) -> tuple[_Probed | None, asyncio.Task[_Probed | None] | None]:
+        """Ask once, and once more beside it when that is silent; the first, and the second's task.
+
+        Parameters
+        ----------
+        may_begin : bool
+            Whether a failure would begin an incident, so that it needs a second look.
+        """
+        own_id = self._engine.new_id()
+        first = asyncio.ensure_future(self._probe(endpoint, None, PROBE_TIMEOUT_S, own_id))
+        beside: asyncio.Task[_Probed | None] | None = None
+        try:
+            done, _ = await asyncio.wait({first}, timeout=SILENT_S)
+            if not done and may_begin:
+                beside = asyncio.ensure_future(self._beside(endpoint, own_id))
+            return await first, beside
+        except BaseException:
+            first.cancel()
+            if beside is not None:
+                beside.cancel()
+            raise
+
+    async def _beside(self, endpoint: Endpoint, confirms: UUID) -> _Probed | None:
+        if not await self._paid(endpoint):
+            return None
+        return await self._probe(endpoint, confirms, SILENT_S)
 
     async def _paid(self, endpoint: Endpoint) -> bool:
         """Pay for a second look, if need be in a minute."""
@@ -171,16 +215,22 @@ class Examiner:
         await self._clock.sleep(max(0.0, wait_s))
         return await purse.buy() is None
 
-    async def _probe(self, endpoint: Endpoint, confirms: UUID | None) -> _Probed | None:
+    async def _probe(
+        self,
+        endpoint: Endpoint,
+        confirms: UUID | None,
+        limit_s: float = PROBE_TIMEOUT_S,
+        own_id: UUID | None = None,
+    ) -> _Probed | None:
         """Ask once; None when our own limits kept it back: that says nothing of the endpoint."""
         host = self._host(endpoint)
         async with self._bulkhead(host):
             at, began = self._clock.now(), self._clock.monotonic()
-            seen = await self._engine.observe(endpoint.id, timeout_s=PROBE_TIMEOUT_S)
+            seen = await self._engine.observe(endpoint.id, timeout_s=limit_s)
         if not seen.sent:
             return None
         result = ProbeResult(
-            id=self._engine.new_id(),
+            id=own_id or self._engine.new_id(),
             at=at,
             source=endpoint.source,
             endpoint=endpoint.id,
