@@ -104,7 +104,8 @@ def open_session(
     """
     catalog = load_catalog(config, environ)
     folder = state_dir(environ)
-    address = resolve_database(environ, folder)
+    # Who catches up later finds out by its first connection; trying one would cost another.
+    address = resolve_database(environ, folder, is_tried=caught_up)
     stack.callback(address.close)
     database = stack.enter_context(Database(address.url))
     migrate(database)
