@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.drill.fates import Read
 from healing_pipeline.drill.schedule import Arrival, arrivals
-from healing_pipeline.drill.world import EPOCH, MarkedSender, Telling, caller
+from healing_pipeline.drill.world import EPOCH, PROBE_INTERVAL_S, MarkedSender, Telling, caller
 from healing_pipeline.healing.answer import Answer
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact, ProbeResult
@@ -151,13 +151,12 @@ async def warm_up(drill: Drill, progress: Progress) -> None:
     assert not still or drill.scenario.quotas != OFF, f"the calm simulator did not answer {still}"
 
 
-async def watch(drill: Drill) -> None:
+async def watch(drill: Drill, every_s: float = PROBE_INTERVAL_S) -> None:
     """Let every endpoint be probed, as often as a drill wants, each at a moment of its own."""
+    watched = [replace(each, interval_s=every_s) for each in drill.catalog.endpoints.values()]
     spread = Random(f"schedule:{drill.seed}").random  # noqa: S311 (a schedule, not a secret)
     await drill.store(
-        lambda connection: probes.seed_schedule(
-            connection, drill.catalog.endpoints.values(), drill.clock.now(), spread
-        )
+        lambda connection: probes.seed_schedule(connection, watched, drill.clock.now(), spread)
     )
 
 
