@@ -48,9 +48,9 @@ class InstallationStorage(DagsterPostgresStorage):
 
     def __init__(self, postgres_url: str, *args: Any, **kwargs: Any) -> None:
         engine = _pooled(postgres_url)
-        if not _has_tables(engine):
-            super().__init__(postgres_url, *args, **{**kwargs, "should_autocreate_tables": True})
-        super().__init__(postgres_url, *args, **{**kwargs, "should_autocreate_tables": False})
+        super().__init__(
+            postgres_url, *args, **{**kwargs, "should_autocreate_tables": not _has_tables(engine)}
+        )
         self._run_storage = RunsOnKeptConnections(postgres_url, should_autocreate_tables=False)
         self._event_log_storage = BatchedEventLog(postgres_url, should_autocreate_tables=False)
         self._schedule_storage = SchedulesOnKeptConnections(
@@ -91,6 +91,8 @@ def _pooled(postgres_url: str, statement_timeout_ms: int = 0) -> Any:
         pool_recycle=OLDEST_S,
         pool_pre_ping=True,
         pool_use_lifo=True,
+        # Or each new connection begins by looking for a type that Dagster does not use.
+        use_native_hstore=False,
         connect_args={"options": f"-c statement_timeout={statement_timeout_ms}"},
     )
 
