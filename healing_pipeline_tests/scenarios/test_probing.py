@@ -26,7 +26,7 @@ from healing_pipeline.catalog.values import (
     Upstreams,
 )
 from healing_pipeline.control import heal_run
-from healing_pipeline.control.examining import PROBES_PER_HOST
+from healing_pipeline.control.examining import PROBE_TIMEOUT_S, PROBES_PER_HOST, SILENT_S
 from healing_pipeline.control.own_connection import places_of
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.healing.facts import Fact, ProbeResult
@@ -267,7 +267,7 @@ def test_an_endpoint_that_hangs_holds_up_neither_the_look_nor_another_ones_incid
         began = time.monotonic()
         look = await each.watcher.look("one")
         # A first look, a second one 0.25 s later, and 0.3 s for others that fail at the same time;
-        # the one that hangs takes 4.25 s until it is clear.
+        # the one that hangs takes as long as a probe's time until it is clear.
         assert time.monotonic() - began < 2.5
         assert [request.endpoint for request in look.requests] == ["one/usd-gbp"]
         assert (look.probed, look.bad) == (9, 1)
@@ -278,6 +278,36 @@ def test_an_endpoint_that_hangs_holds_up_neither_the_look_nor_another_ones_incid
         assert {row.endpoint for row in await each.open_ones()} == {"one/usd-gbp", "one/usd-eur"}
 
     on(body)
+
+
+def test_a_silent_probe_is_borne_out_beside_it_and_not_after_it(on):
+    async def body(each: Bench) -> None:
+        each.upstreams["one"].hangs = lambda _path: True
+        await each.make_all_due()
+        await each.look_until(lambda: _are_open(each, 1), 8.0)
+        first, second = sorted(each.results("one"), key=lambda one: one.at)
+        assert second.confirms == first.id
+        assert (second.at - first.at).total_seconds() < PROBE_TIMEOUT_S
+        (row,) = await each.open_ones()
+        assert (row.failure_class, row.began_at) == (FailureClass.TIMEOUT, first.at)
+        # It has its incident: nothing is left to be borne out.
+        await each.make_all_due()
+        await each.watcher.look("one")
+        await asyncio.sleep(PROBE_TIMEOUT_S + 0.5)
+        assert len(each.results("one")) == 3
+
+    on(body, count=1)
+
+
+def test_a_slow_answer_is_good_however_long_a_second_look_would_wait(on):
+    async def body(each: Bench) -> None:
+        each.upstreams["one"].delay_s = (SILENT_S + PROBE_TIMEOUT_S) / 2
+        await each.make_all_due()
+        await each.look_until(lambda: each.results("one"), 8.0)
+        assert [one.failure_class for one in each.results("one")] == [FailureClass.OK]
+        assert await each.open_ones() == []
+
+    on(body, count=1)
 
 
 async def _are_open(each: Bench, count: int) -> bool:
