@@ -19,6 +19,9 @@ from healing_pipeline.storage.probes import seed_schedule
 CHECK_EVERY_S = 0.5
 OFTEN_S = 0.1
 
+# Every sensor probes every endpoint of its source in each of its ticks, which last four seconds.
+PROBED_EVERY_S = 3.0
+
 # Long enough for the first heal run of a cold launcher to meet it.
 PRACTICE_FAULT_S = 5.0
 PRACTICE_S = 60.0
@@ -44,7 +47,7 @@ async def start_and_practise(
         dagster.require_in_time("Dagster's sensors")
         await asyncio.sleep(OFTEN_S)
     progress("healing one endpoint for practice", 0.0)
-    await watch(drill)
+    await watch(drill, PROBED_EVERY_S)
     fault = practice_fault(drill.catalog, drill.clock.now())
     if fault is not None:
         await asyncio.to_thread(drill.simulator.control.add_fault, fault)
