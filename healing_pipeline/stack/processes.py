@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,19 +69,26 @@ class ProcessGroup:
             It has one thing to do, and the others go on without it.
         """
         log = self.log_dir / f"{name}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 (our own commands, no shell)
-                command,
-                env=dict(env),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        child = Child(name, process, log, may_end)
-        self._children.append(child)
-        return child
+
+        def begin() -> Child:
+            with log.open("wb") as output:
+                process = subprocess.Popen(  # noqa: S603 (our own commands, no shell)
+                    command,
+                    env=dict(env),
+                    cwd=cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            child = Child(name, process, log, may_end)
+            self._children.append(child)
+            return child
+
+        # In a thread of its own: what Ctrl-C raises in the main thread must not come between the
+        # start of a process and the note of it, or nobody would ever stop it.
+        with ThreadPoolExecutor(max_workers=1) as starting:
+            return starting.submit(begin).result()
 
     def check(self) -> None:
         """Raise if a part has stopped by itself.
