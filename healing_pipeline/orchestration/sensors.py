@@ -160,7 +160,7 @@ def report_sensor(job_name: str) -> dg.SensorDefinition:
         if not is_quiet and now.timestamp() - since_s < REPORTED_WITHIN_S:
             return dg.SensorResult(
                 skip_reason="incidents are being healed; a report would take their time",
-                cursor=f"{reported}@{since_s:.0f}",
+                cursor=f"{reported}@{since_s}",
             )
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=f"report_after_event:{event_id}")],
