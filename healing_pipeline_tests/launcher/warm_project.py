@@ -249,7 +249,11 @@ class Home:
 
     def started(self, run_id: str) -> ProcessIdentity:
         """Wait until a run's op runs; its process."""
-        until(lambda: any("STEP_START" in each for each in self.events(run_id)), 40.0)
+        until(
+            lambda: any("STEP_START" in each for each in self.events(run_id)),
+            40.0,
+            lambda: f"{self.status(run_id)}: {self.events(run_id)}; {self.log()[-2000:]}",
+        )
         claim = Claims(self.warm_folder / "claims").of(run_id)
         assert claim is not None, "the run is not warm"
         assert claim.by is not None, "the default launcher has it"
@@ -337,11 +341,15 @@ def is_running(process: psutil.Process) -> bool:
         return False
 
 
-def until(is_so: Callable[[], bool], within_s: float) -> None:
+def until(
+    is_so: Callable[[], bool],
+    within_s: float,
+    seen: Callable[[], str] = lambda: "it did not come to pass",
+) -> None:
     """Wait for something to come to pass."""
     end = time.monotonic() + within_s
     while not is_so():
-        assert time.monotonic() < end, "it did not come to pass"
+        assert time.monotonic() < end, seen()
         time.sleep(0.02)
 
 
