@@ -32,6 +32,12 @@ settings.register_profile("explore", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HEALING_HYPOTHESIS_PROFILE", "steady"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes come first: begun last, one of them would be waited for alone."""
+    slow = {item.path for item in items if item.get_closest_marker("processes") is not None}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True, slots=True)
 class ServerForTests:
     """Where databases can be made: a server of the user's, or an embedded one of our own."""
