@@ -266,6 +266,9 @@ def timed(opened: Sequence[tuple[int, float]]) -> tuple[Heal, ...]:
                 # The primary had answered a probe, and nobody had to heal.
                 continue
             record = records[0]
+            if record.end_time is None:
+                # The same, with a run that had not come to its first op when all was stopped.
+                continue
             starts = instance.all_logs(
                 record.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_START
             )
@@ -275,7 +278,7 @@ def timed(opened: Sequence[tuple[int, float]]) -> tuple[Heal, ...]:
                     opened_s,
                     requested_at.timestamp(),
                     min(each.timestamp for each in starts),
-                    record.end_time or float("nan"),
+                    record.end_time,
                 )
             )
     return tuple(found)
