@@ -400,11 +400,11 @@ def test_the_limits_on_runs_in_dagster_yaml_are_the_ones_in_force(
     assert coordinator.dequeue_interval_seconds == 1
     queue = instance.get_concurrency_config().run_queue_config
     assert queue is not None
-    assert queue.max_concurrent_runs == 20
+    assert queue.max_concurrent_runs == 24
     per_value = {"applyLimitPerUniqueValue": True}
     assert queue.tag_concurrency_limits == [
         {"key": "healing/endpoint", "value": per_value, "limit": 1},
-        {"key": "healing/source", "value": per_value, "limit": 12},
+        {"key": "healing/source", "value": per_value, "limit": 18},
         {"key": "dagster/backfill", "limit": 2},
     ]
 
