@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from dagster._core.workspace.load_target import PythonFileTarget
 
 from healing_pipeline.launcher.claims import Claims
 from healing_pipeline.launcher.folder import usable_folder
-from healing_pipeline.launcher.messages import call
+from healing_pipeline.launcher.messages import ConnectionLostError, call
 from healing_pipeline.launcher.process_identity import ProcessIdentity
 from healing_pipeline.launcher.processes import processes_of, stop
 
@@ -311,8 +311,13 @@ class Home:
 
     def templates(self) -> list[dict[str, Any]]:
         """What the templates say of themselves."""
-        paths = [each for each in self._zygote()["templates"].values() if each is not None]
-        return [_status(Path(each)) for each in paths]
+        said = []
+        for path in self._zygote()["templates"].values():
+            # One that retires while it is asked hangs up.
+            with suppress(ConnectionLostError):
+                if path is not None:
+                    said.append(_status(Path(path)))
+        return said
 
     def template(self) -> int:
         """The pid of the one template."""

@@ -27,11 +27,11 @@ ROOT = Path(__file__).parents[2]
 SCENARIO = """
 name: long_faults
 sources: [yahoo, exchange_rate]
-duration_s: 30
+duration_s: 20
 traffic: {readers: 4, requests_per_s: 20}
 faults:
-  - {at_s: 3, for_s: 27, match: {source: yahoo, path: "/v7/finance/quote"}, fault: rate_limit}
-  - {at_s: 4, for_s: 26, match: {source: exchange_rate, host: v6}, fault: server_error}
+  - {at_s: 3, for_s: 17, match: {source: yahoo, path: "/v7/finance/quote"}, fault: rate_limit}
+  - {at_s: 4, for_s: 16, match: {source: exchange_rate, host: v6}, fault: server_error}
 """
 
 
@@ -88,7 +88,7 @@ def report(project) -> dict:
 
 def test_every_reader_is_served_and_every_event_counted(report):
     assert is_clean(report), (report["error_examples"], report["wrong_examples"])
-    assert report["requests"] > 400
+    assert report["requests"] > 300
     assert report["met_fault"] > 50
     assert report["healed_share"] == 1.0
     assert report["events"] >= 2 * report["requests"]
