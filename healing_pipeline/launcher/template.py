@@ -34,9 +34,6 @@ from healing_pipeline.launcher.switchboard import Switchboard
 # Processes are prepared when nothing has been launched for so long: a burst needs the cores itself.
 QUIET_S = 0.3
 
-# While runs go that began a moment ago the cores are theirs; longer ones are not waited for.
-BUSY_S = 3.0
-
 # After a failed preparation the next waits, doubling up to the second.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
@@ -139,7 +136,7 @@ class Template:
         if not self._retired:
             moments.append(self._looked_at + LOOK_S)
             if self._wants_more():
-                moments.append(self._prepare_after())
+                moments.append(max(self._launched_at + QUIET_S, self._prepare_at))
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     # Runs
@@ -223,16 +220,12 @@ class Template:
         ready = len(self._children.at(Stage.READY))
         return not warming and ready < self._settings.prewarmed
 
-    def _prepare_after(self) -> float:
-        quiet_s = BUSY_S if self._children.at(Stage.RUNNING) else QUIET_S
-        return max(self._launched_at + quiet_s, self._prepare_at)
-
     def _prepare(self) -> None:
         """Prepare one process more, when that is due."""
         now = time.monotonic()
         if self._retired or not self._wants_more():
             return
-        if now < self._prepare_after() or self._changed():
+        if now < max(self._launched_at + QUIET_S, self._prepare_at) or self._changed():
             return
         instance_ref = self._instance_ref
         self._fork(
