@@ -17,7 +17,7 @@ _SQL = load_statements("alerts")
 
 @dataclass(frozen=True, slots=True)
 class SavedAlert:
-    """An alert as it stands; `sent_at` is None until a channel took it."""
+    """A message as it was saved; whether it was sent is its deliveries' matter."""
 
     id: int
     at: datetime
@@ -26,7 +26,6 @@ class SavedAlert:
     title: str
     body: str
     dedupe_key: str
-    sent_at: datetime | None
 
 
 def save_alert(
@@ -57,16 +56,6 @@ def alerts_since(
 ) -> list[SavedAlert]:
     """Alerts saved at or after `since`, the newest first."""
     return [_alert(row) for row in _SQL.alerts_since(connection, since=since, limit=limit)]
-
-
-def claim_unsent(connection: Connection[Any], limit: int = 20) -> list[SavedAlert]:
-    """The oldest unsent alerts, the caller's alone until its transaction ends."""
-    return [_alert(row) for row in _SQL.claim_unsent(connection, limit=limit)]
-
-
-def mark_sent(connection: Connection[Any], alert_id: int, at: datetime) -> bool:
-    """Note that an alert went out; False when it had already."""
-    return int(_SQL.mark_sent(connection, alert_id=alert_id, at=at)) > 0
 
 
 def _alert(row: dict[str, Any]) -> SavedAlert:

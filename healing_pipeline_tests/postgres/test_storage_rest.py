@@ -25,7 +25,7 @@ from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.memory import Route
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.probing.failure_class import FailureClass
-from healing_pipeline.storage.alerts import alerts_since, claim_unsent, mark_sent, save_alert
+from healing_pipeline.storage.alerts import alerts_since, save_alert
 from healing_pipeline.storage.database import listen
 from healing_pipeline.storage.fact_store import FactStore
 from healing_pipeline.storage.incidents import move_incident
@@ -162,23 +162,8 @@ def test_ten_runs_that_notice_one_matter_save_one_alert(database_url, database):
     assert len(saved) == 1
     with database.connection() as connection:
         (alert,) = alerts_since(connection, NOON)
-        assert (alert.id, alert.level, alert.sent_at) == (saved[0], Severity.ERROR, None)
+        assert (alert.id, alert.level) == (saved[0], Severity.ERROR)
         assert alerts_since(connection, later(60)) == []
-
-
-def test_an_alert_is_sent_by_one_sender_and_once(database):
-    with database.connection() as connection:
-        values = {"level": "error", "title": "t", "body": "b", "at": NOON}
-        save_alert(connection, dedupe_key="one", **values)
-        save_alert(connection, dedupe_key="two", **values)
-    with database.connection() as one, database.connection() as two:
-        (mine,) = claim_unsent(one, limit=1)
-        (other,) = claim_unsent(two)
-        assert mine.dedupe_key != other.dedupe_key
-        assert mark_sent(one, mine.id, later(1))
-        assert not mark_sent(one, mine.id, later(2))
-    with database.connection() as connection:
-        assert [each.id for each in claim_unsent(connection)] == [other.id]
 
 
 # Observations
