@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from healing_pipeline.catalog.values import ApiKey, Endpoint, Host, Source
-from healing_pipeline.healing.answer import Answer, HealingFailed
+from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, Origin, SnapshotFact
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.plan import Plan
@@ -16,6 +17,10 @@ from healing_pipeline.healing.strategy import Healed, NotHealed, Observation
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import RequestLine, Verdict
 from healing_pipeline.providers.provider import Provider, UpstreamRequest
+
+# A reader may write much into a question; what is put on record of it is bounded.
+_LONGEST_ASKED = 200
+_MOST_PARAMS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +120,29 @@ def attempt_fact(question: Question, use: Use) -> Attempt:
         seconds=use.seconds,
         status=None if seen is None else seen.response.status,
         upstream_calls=use.calls,
-        params={"waited_s": round(use.waited_s, 4)} if use.waited_s else {},
+        params=_params(question, use),
         late=use.late,
         incident_id=question.incident_id,
         met=None if use.met is None else use.met.failure_class,
     )
+
+
+def _params(question: Question, use: Use) -> dict[str, Any]:
+    """What else is worth knowing of an attempt.
+
+    A plain good call for the endpoint's own question asked just that; what any other one asked is
+    written down, without its key.
+    """
+    noted: dict[str, Any] = {"waited_s": round(use.waited_s, 4)} if use.waited_s else {}
+    is_usual = use.strategy == PLAIN and isinstance(use.result, Healed) and not question.key
+    if use.seen is not None and not is_usual:
+        line = use.seen.request.line
+        params = list(line.params.items())[:_MOST_PARAMS]
+        noted["asked"] = {
+            "path": line.path[:_LONGEST_ASKED],
+            "params": {name[:_LONGEST_ASKED]: text[:_LONGEST_ASKED] for name, text in params},
+        }
+    return noted
 
 
 def decision_fact(

@@ -39,7 +39,9 @@ class Attempt:
     seconds : float
     upstream_calls : int
     params : Mapping
-        What learning may tune: ``waited_s``, the seconds it let pass before its last call.
+        What learning may tune: ``waited_s``, the seconds it let pass before its last call. And
+        ``asked``, the ``path`` and ``params`` of that call without its key, unless it was a plain
+        good one for the endpoint's own question.
     late : bool
         Whether it ended after the reader's deadline.
     met : str or None

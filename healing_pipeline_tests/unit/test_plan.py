@@ -260,5 +260,18 @@ class TestEngine:
         retry = world.facts_of(Attempt)[1]
         assert retry.strategy == "exponential_backoff_retry"
         # Half of 0.2 s, then half of 0.4 s.
-        assert retry.params == {"waited_s": pytest.approx(0.3)}
-        assert world.facts_of(Attempt)[0].params == {}
+        assert retry.params["waited_s"] == pytest.approx(0.3)
+        assert "waited_s" not in world.facts_of(Attempt)[0].params
+
+    def test_what_was_asked_is_on_record_where_it_was_not_just_the_endpoints_own_question(self):
+        calls = iter([good(), good(), bad(FailureClass.AUTH_ERROR), good()])
+        world = World(lambda *_: next(calls), keys=("primary", "spare"))
+        world.fetch()
+        world.fetch(params={"rows": "5"})
+        world.fetch()
+        usual, own, failed, healed = world.facts_of(Attempt)
+        assert usual.params == {}
+        assert own.params == {"asked": {"path": "/x", "params": {"rows": "5"}}}
+        assert failed.params == {"asked": {"path": "/x", "params": {"rows": "100"}}}
+        assert (healed.key_name, healed.params["asked"]["path"]) == ("spare", "/x")
+        assert "s3cret" not in str([each.params for each in world.facts_of(Attempt)])
