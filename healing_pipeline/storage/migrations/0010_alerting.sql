@@ -9,7 +9,11 @@ CREATE TABLE healing.alert_group (
     source text, -- null: no source's
     root_cause text,
     level healing.severity NOT NULL, -- the highest it had
+    -- What is to be said of it: by the first message if that is kept back, by later ones.
     title text NOT NULL,
+    body text NOT NULL DEFAULT '',
+    owners text[] NOT NULL DEFAULT '{}',
+    detail jsonb NOT NULL DEFAULT '{}',
     began_at timestamptz NOT NULL,
     recovered_at timestamptz, -- since then nothing of it is wrong
     resolved_at timestamptz, -- and has stayed well for long enough to say so
