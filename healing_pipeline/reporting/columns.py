@@ -50,3 +50,40 @@ MARKET_DATA_COLUMNS = (
     Column("newest", "float", "The newest number"),
     Column("seconds", "float", "From question to answer"),
 )
+
+SLO_COLUMNS = (
+    Column("source", "string", "Whose endpoints were read"),
+    Column("objective", "float", "Share of readers' requests that has to be answered"),
+    Column("requests", "int", "Readers' requests in the window: what the SLI is a share of"),
+    Column("reader_errors", "int", "Of those, the ones without an accepted answer"),
+    Column("sli", "float", "Answered requests, of all; empty when nobody asked"),
+    Column("budget", "float", "Requests of the window that may fail"),
+    Column("budget_left", "float", "Share of that not used up; below 0 when more failed"),
+    Column("met_fault", "int", "Requests whose first attempt met a healable failure"),
+    Column("healed_requests", "int", "Of those, the answered ones"),
+    Column("healing_rate", "float", "Answered, of the requests that met a healable failure"),
+    Column("burn_1h", "float", "Times faster than allowed the budget went in the last hour"),
+    Column("burn_6h", "float", "The same over six hours"),
+    Column("burn_3d", "float", "The same over three days"),
+)
+
+INCIDENT_COLUMNS = (
+    Column("id", "int", "Number of the incident"),
+    Column("source", "string", "Whose endpoint it is"),
+    Column("endpoint", "string", "What failed"),
+    Column("state", "string", "Where it stands"),
+    Column("failure_class", "string", "How it failed"),
+    Column("root_cause", "string", "Where the fault lies, as far as it is known"),
+    Column("severity", "string", "How bad for readers"),
+    Column("began_at", "timestamp", "First bad observation"),
+    Column("detected_at", "timestamp", "When it was believed"),
+    Column("healed_at", "timestamp", "When readers were served again, the first time"),
+    Column("resolved_at", "timestamp", "When the primary was good again"),
+    Column("mttd_s", "float", "Seconds from begin to detection"),
+    Column("mtth_s", "float", "Seconds from detection to the first heal"),
+    Column("mttr_s", "float", "Seconds from begin to recovery"),
+    Column("strategy", "string", "What healed it"),
+    Column("fidelity", "string", "How close that was to what is asked"),
+    Column("heals", "int", "How often it was healed"),
+    Column("evidence", "string", "What was seen"),
+)
