@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": CORE | WORDS | {"data_path", "installation"},
     "session": CORE | WORDS | {"control", "data_path", "installation", "storage", "transport"},
     "orchestration": CORE | WORDS | {"client", "control", "installation", "session", "storage"},
-    "web": CORE | WORDS | {"client", "data_path", "installation", "providers"},
+    "web": CORE | WORDS | {"client", "data_path", "installation", "providers", "storage"},
     # It stands alone: other Dagster projects use it.
     "launcher": set(),
     "definitions": {
