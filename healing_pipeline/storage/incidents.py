@@ -34,6 +34,7 @@ __all__ = [
     "heal_requests",
     "incident_by_id",
     "incident_events",
+    "incident_of_row",
     "move_incident",
     "open_incident_of",
     "open_incidents",
@@ -161,26 +162,28 @@ def move_incident(
 
 def open_incidents(connection: Connection[Any], source: str | None = None) -> list[IncidentRow]:
     """Incidents that are not resolved, the oldest first; of all sources by default."""
-    return [_incident(row) for row in _SQL.open_incidents(connection, source=source)]
+    return [incident_of_row(row) for row in _SQL.open_incidents(connection, source=source)]
 
 
 def incident_by_id(connection: Connection[Any], incident_id: int) -> IncidentRow | None:
     """One incident; None when there is none of that number."""
     row = _SQL.incident_by_id(connection, incident_id=incident_id)
-    return None if row is None else _incident(row)
+    return None if row is None else incident_of_row(row)
 
 
 def open_incident_of(connection: Connection[Any], endpoint: str) -> IncidentRow | None:
     """The open incident of an endpoint; None when it is well."""
     row = _SQL.open_incident_of(connection, endpoint=endpoint)
-    return None if row is None else _incident(row)
+    return None if row is None else incident_of_row(row)
 
 
 def recent_incidents(
     connection: Connection[Any], since: datetime, limit: int = 100
 ) -> list[IncidentRow]:
     """Incidents that were open at or after `since`, the newest first."""
-    return [_incident(row) for row in _SQL.recent_incidents(connection, since=since, limit=limit)]
+    return [
+        incident_of_row(row) for row in _SQL.recent_incidents(connection, since=since, limit=limit)
+    ]
 
 
 def incident_events(connection: Connection[Any], incident_id: int) -> list[IncidentEventRow]:
@@ -220,7 +223,8 @@ def heal_requests(
     ]
 
 
-def _incident(row: Mapping[str, Any]) -> IncidentRow:
+def incident_of_row(row: Mapping[str, Any]) -> IncidentRow:
+    """A row of `incident` as a value."""
     return IncidentRow(
         **{
             **row,

@@ -1,0 +1,172 @@
+"""What the dashboard's pages show of one endpoint, one incident, one alert; long lists in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, ProbeResult
+from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.storage.incident_rows import IncidentRow
+from healing_pipeline.storage.incidents import incident_of_row
+from healing_pipeline.storage.statements import load_statements
+
+_SQL = load_statements("pages")
+
+Key = tuple[datetime, UUID]
+"""By which a list of facts is continued: the moment and the id of the last one shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteNow:
+    """What serves the readers of an endpoint while its primary is down."""
+
+    strategy: str
+    fidelity: Fidelity
+    incident_id: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """How some readers fared.
+
+    Attributes
+    ----------
+    strategy, fidelity : str or None
+        What answered them, and how well; None for those who got no answer.
+    """
+
+    strategy: str | None
+    fidelity: str | None
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One message on its way through one channel.
+
+    Attributes
+    ----------
+    state : str
+        ``pending``, ``sent`` or ``failed``.
+    next_at : datetime
+        When a pending one is tried next.
+    error : str or None
+        Of the last try that failed.
+    """
+
+    alert_id: int
+    channel: str
+    state: str
+    tries: int
+    next_at: datetime
+    sent_at: datetime | None
+    error: str | None
+
+
+def incidents_before(
+    connection: Connection[Any], *, endpoint: str | None, before_id: int | None, limit: int
+) -> list[IncidentRow]:
+    """Incidents of an endpoint, or of all, the newest first."""
+    rows = _SQL.incidents_before(connection, endpoint=endpoint, before_id=before_id, limit=limit)
+    return [incident_of_row(row) for row in rows]
+
+
+def incidents_of_ids(connection: Connection[Any], ids: Iterable[int]) -> list[IncidentRow]:
+    """Some incidents, the oldest first."""
+    return [incident_of_row(row) for row in _SQL.incidents_of_ids(connection, ids=list(ids))]
+
+
+def incidents_between(
+    connection: Connection[Any], since: datetime, until: datetime, limit: int
+) -> list[IncidentRow]:
+    """Incidents that were open at any moment of [since, until), the newest first."""
+    rows = _SQL.incidents_between(connection, since=since, until=until, limit=limit)
+    return [incident_of_row(row) for row in rows]
+
+
+def heal_attempts(
+    connection: Connection[Any], incident: IncidentRow, until: datetime, limit: int
+) -> list[Attempt]:
+    """What heal runs tried for an incident, in order."""
+    rows = _SQL.heal_attempts(
+        connection,
+        incident_id=incident.id,
+        endpoint=incident.endpoint,
+        from_at=incident.began_at,
+        to_at=until,
+        limit=limit,
+    )
+    return [Attempt(**row) for row in rows]
+
+
+def decisions_of_requests(
+    connection: Connection[Any], request_ids: Iterable[UUID]
+) -> dict[UUID, list[Decision]]:
+    """The choices made for some requests, by request, in order."""
+    found: dict[UUID, list[Decision]] = {}
+    for row in _SQL.decisions_of_requests(connection, request_ids=list(request_ids)):
+        found.setdefault(row["request_id"], []).append(Decision(**row))
+    return found
+
+
+def attempts_before(
+    connection: Connection[Any], *, endpoint: str, before: Key | None, limit: int
+) -> list[Attempt]:
+    """What was sent for an endpoint, the newest first."""
+    return [
+        Attempt(**row) for row in _SQL.attempts_before(connection, **_page(endpoint, before, limit))
+    ]
+
+
+def probes_before(
+    connection: Connection[Any], *, endpoint: str, before: Key | None, limit: int
+) -> list[ProbeResult]:
+    """The probes of an endpoint, the newest first."""
+    rows = _SQL.probes_before(connection, **_page(endpoint, before, limit))
+    return [ProbeResult(**row) for row in rows]
+
+
+def readers_meanwhile(
+    connection: Connection[Any], endpoint: str, since: datetime, until: datetime
+) -> list[Meanwhile]:
+    """How readers of an endpoint fared in [since, until), by what answered them."""
+    rows = _SQL.readers_meanwhile(connection, endpoint=endpoint, from_at=since, to_at=until)
+    return [Meanwhile(**row) for row in rows]
+
+
+def failed_readers(
+    connection: Connection[Any], endpoint: str, since: datetime, until: datetime, limit: int
+) -> list[AnswerFact]:
+    """Readers' requests of [since, until) without an accepted answer, the newest first."""
+    rows = _SQL.failed_readers(
+        connection, endpoint=endpoint, from_at=since, to_at=until, limit=limit
+    )
+    return [AnswerFact(**row) for row in rows]
+
+
+def active_route(connection: Connection[Any], endpoint: str) -> RouteNow | None:
+    """What serves the readers of an endpoint; None while that is the primary."""
+    row = _SQL.active_route(connection, endpoint=endpoint)
+    return None if row is None else RouteNow(**{**row, "fidelity": Fidelity(row["fidelity"])})
+
+
+def deliveries_of(
+    connection: Connection[Any], alert_ids: Iterable[int]
+) -> dict[int, list[DeliveryRow]]:
+    """The deliveries of some messages, by message."""
+    found: dict[int, list[DeliveryRow]] = {}
+    for row in _SQL.deliveries_of(connection, alert_ids=list(alert_ids)):
+        found.setdefault(row["alert_id"], []).append(DeliveryRow(**row))
+    return found
+
+
+def _page(endpoint: str, before: Key | None, limit: int) -> dict[str, Any]:
+    at, last = (None, None) if before is None else before
+    return {"endpoint": endpoint, "before_at": at, "before_id": last, "limit": limit}

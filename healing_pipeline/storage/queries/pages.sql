@@ -1,0 +1,92 @@
+-- What the pages of one endpoint, one incident and one source show. Long lists come in pages: each
+-- query of one takes the key of the last row that was shown and gives what comes after it.
+
+-- name: incidents_before(endpoint, before_id, limit)
+-- The newest first; of all endpoints when `endpoint` is null. Empty: there were none.
+SELECT * FROM incident
+ WHERE (:endpoint::text IS NULL OR endpoint = :endpoint)
+   AND (:before_id::bigint IS NULL OR id < :before_id)
+ ORDER BY id DESC
+ LIMIT :limit;
+
+-- name: incidents_of_ids(ids)
+SELECT * FROM incident WHERE id = ANY (:ids::bigint[]) ORDER BY id;
+
+-- name: incidents_between(since, until, limit)
+-- Incidents that were open at any moment of [since, until), the newest first.
+SELECT * FROM incident
+ WHERE began_at < :until AND (resolved_at IS NULL OR resolved_at >= :since)
+ ORDER BY id DESC
+ LIMIT :limit;
+
+-- name: heal_attempts(incident_id, endpoint, from_at, to_at, limit)
+-- What heal runs tried for an incident. Found by its endpoint and its time: an incident's id is in
+-- no index. Empty: no heal run has tried anything.
+SELECT id, request_id, attempt_no, at, origin, source, endpoint, strategy, host, key_name,
+       failure_class::text, evidence, healed, fidelity::text, seconds, status, upstream_calls, params,
+       late, incident_id, met::text
+  FROM attempt
+ WHERE endpoint = :endpoint AND at >= :from_at AND at < :to_at AND incident_id = :incident_id
+ ORDER BY at, attempt_no
+ LIMIT :limit;
+
+-- name: decisions_of_requests(request_ids)
+-- Empty: no plan was made for any of them.
+SELECT request_id, decision_no, at, origin, source, endpoint, failure_class::text, policy, budget_s,
+       considered, late
+  FROM decision
+ WHERE request_id = ANY (:request_ids::uuid[])
+ ORDER BY at, decision_no;
+
+-- name: attempts_before(endpoint, before_at, before_id, limit)
+-- What was sent for an endpoint, the newest first. Empty: nothing was, or all is shown.
+SELECT id, request_id, attempt_no, at, origin, source, endpoint, strategy, host, key_name,
+       failure_class::text, evidence, healed, fidelity::text, seconds, status, upstream_calls, params,
+       late, incident_id, met::text
+  FROM attempt
+ WHERE endpoint = :endpoint
+   AND (:before_at::timestamptz IS NULL OR (at, id) < (:before_at, :before_id::uuid))
+ ORDER BY at DESC, id DESC
+ LIMIT :limit;
+
+-- name: probes_before(endpoint, before_at, before_id, limit)
+-- The probes of an endpoint, the newest first. Empty: there were none, or all are shown.
+SELECT id, at, source, endpoint, host, key_name, failure_class::text, evidence, seconds, status,
+       as_of, confirms
+  FROM probe_result
+ WHERE endpoint = :endpoint
+   AND (:before_at::timestamptz IS NULL OR (at, id) < (:before_at, :before_id::uuid))
+ ORDER BY at DESC, id DESC
+ LIMIT :limit;
+
+-- name: readers_meanwhile(endpoint, from_at, to_at)
+-- How readers fared in [from_at, to_at), by what answered them; a null strategy: nothing did.
+SELECT CASE WHEN failed THEN NULL ELSE strategy END AS strategy,
+       CASE WHEN failed THEN NULL ELSE fidelity::text END AS fidelity,
+       count(*) AS requests
+  FROM answer
+ WHERE endpoint = :endpoint AND at >= :from_at AND at < :to_at
+ GROUP BY 1, 2
+ ORDER BY count(*) DESC, 1, 2;
+
+-- name: failed_readers(endpoint, from_at, to_at, limit)
+-- Readers' requests without an accepted answer, the newest first. Empty: all were answered.
+SELECT request_id, at, source, endpoint, fidelity::text, strategy, provider, attempts, seconds,
+       failure_class::text, failed, as_of
+  FROM answer
+ WHERE endpoint = :endpoint AND at >= :from_at AND at < :to_at AND failed
+ ORDER BY at DESC
+ LIMIT :limit;
+
+-- name: active_route(endpoint)^
+-- Nothing: readers go to the primary.
+SELECT strategy, fidelity::text, incident_id, created_at
+  FROM route
+ WHERE endpoint = :endpoint AND withdrawn_at IS NULL;
+
+-- name: deliveries_of(alert_ids)
+-- Empty: nobody had to be sent anything, or the messages were not routed yet.
+SELECT alert_id, channel, state, tries, next_at, sent_at, error
+  FROM delivery
+ WHERE alert_id = ANY (:alert_ids::bigint[])
+ ORDER BY alert_id, channel;
