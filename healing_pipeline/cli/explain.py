@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from healing_pipeline.healing.explanation import (
     candidates_of,
     left_out_of,
     replayed,
-    why_not_first,
+    verdict_of,
 )
 from healing_pipeline.healing.facts import Attempt, Decision
 from healing_pipeline.installation import load_catalog, state_dir
@@ -161,20 +160,12 @@ def _decision(decision: Decision, remade: Remade) -> dict[str, Any]:
         "budget_s": decision.budget_s,
         "failed_before": decision.considered["failed"],
         "candidates": [
-            {**each, "up": belief.get(each["strategy"], 1.0), "verdict": _verdict(each, decision)}
+            {**each, "up": belief.get(each["strategy"], 1.0), "verdict": verdict_of(each, decision)}
             for each in candidates
         ],
         "left_out": left_out_of(decision),
         "replayed": remade.replay.difference or "the same order",
     }
-
-
-def _verdict(candidate: Mapping[str, Any], decision: Decision) -> str:
-    first = candidates_of(decision)[0]
-    if candidate["strategy"] == first["strategy"]:
-        return "chosen"
-    up = belief_of(decision).get(candidate["strategy"], 1.0)
-    return why_not_first(candidate, first, up)
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

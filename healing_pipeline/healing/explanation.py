@@ -14,6 +14,8 @@ from healing_pipeline.healing.facts import Decision
 from healing_pipeline.healing.weighing import chosen_again
 from healing_pipeline.learning.policy import LEAST_S, Policy
 
+CHOSEN = "chosen"
+
 Candidate = Mapping[str, Any]
 """One of `Decision.considered["candidates"]`, see `weighing.written`."""
 
@@ -72,6 +74,15 @@ def belief_of(decision: Decision) -> Mapping[str, float]:
     found = decision.considered["belief"]
     assert isinstance(found, Mapping)
     return found
+
+
+def verdict_of(candidate: Candidate, decision: Decision) -> str:
+    """``chosen``, or what put it behind the one that was."""
+    first = candidates_of(decision)[0]
+    if candidate["strategy"] == first["strategy"]:
+        return CHOSEN
+    up = belief_of(decision).get(candidate["strategy"], 1.0)
+    return why_not_first(candidate, first, up)
 
 
 def why_not_first(candidate: Candidate, first: Candidate, up: float) -> str:

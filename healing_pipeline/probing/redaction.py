@@ -6,6 +6,7 @@ Evidence is stored, shown and mailed, and providers like to repeat a caller's ke
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 EVIDENCE_CHARS = 200
 """Longest evidence, in characters."""
@@ -47,21 +48,28 @@ def _is_words(token: str) -> bool:
     return _WORDS.fullmatch(token) is not None and _PLAIN_RUN.search(token) is None
 
 
-def redact(text: str) -> str:
+def redact(text: str, known: Collection[str] = ()) -> str:
     """Replace every API key in `text`: by its name, by what is said of it, and by its shape.
 
     A run of 16 or more letters and digits that is not words put together counts as a key, so a
     long identifier may be lost too; that is the cheaper mistake.
+
+    Parameters
+    ----------
+    known : collection of str
+        Identifiers of our own that are no keys, whatever their shape.
     """
     text = _USERINFO.sub(rf"\g<name>{REDACTED}@", text)
     text = _NAMED_SECRET.sub(rf"\g<name>\g<mark>{REDACTED}", text)
     text = _BEARER.sub(rf"\g<name> {REDACTED}", text)
     text = _SAID_SECRET.sub(_redact_said, text)
-    return _LONG_TOKEN.sub(_redact_long, text)
+    return _LONG_TOKEN.sub(lambda match: _redact_long(match, known), text)
 
 
-def _redact_long(match: re.Match[str]) -> str:
+def _redact_long(match: re.Match[str], known: Collection[str]) -> str:
     token = match[0]
+    if token in known:
+        return token
     is_host = (
         token.isalpha() and token.islower() and _DOMAIN_FOLLOWS.match(match.string, match.end())
     )
