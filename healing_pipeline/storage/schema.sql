@@ -351,8 +351,9 @@ CREATE INDEX alert_by_group ON healing.alert (group_id, id);
 CREATE TABLE healing.delivery (
     alert_id bigint NOT NULL REFERENCES healing.alert (id),
     channel text NOT NULL, -- 'web' is the dashboard, which has it at once
+    -- merged: told within a later message of its group, because the channel was down meanwhile
     state text NOT NULL CONSTRAINT delivery_state_known CHECK (
-        state IN ('pending', 'sent', 'failed')),
+        state IN ('pending', 'sent', 'failed', 'merged')),
     tries int NOT NULL DEFAULT 0,
     next_at timestamptz NOT NULL, -- of a pending one
     sent_at timestamptz,
@@ -361,6 +362,16 @@ CREATE TABLE healing.delivery (
     CONSTRAINT delivery_sent_has_its_time CHECK ((state = 'sent') = (sent_at IS NOT NULL))
 );
 CREATE INDEX delivery_pending ON healing.delivery (next_at) WHERE state = 'pending';
+
+-- Who of a channel's recipients has a message that the others do not have yet: the next try leaves
+-- them out.
+CREATE TABLE healing.delivery_recipient (
+    alert_id bigint NOT NULL,
+    channel text NOT NULL,
+    recipient text NOT NULL, -- a digest: addresses stand in the environment alone
+    PRIMARY KEY (alert_id, channel, recipient),
+    FOREIGN KEY (alert_id, channel) REFERENCES healing.delivery (alert_id, channel)
+);
 
 CREATE TRIGGER alert_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.alert
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
@@ -377,6 +388,21 @@ CREATE TABLE healing.silence (
     CONSTRAINT silence_ends_after_it_began CHECK (begins_at <= ends_at)
 );
 CREATE INDEX silence_by_time ON healing.silence (ends_at);
+
+-- What runs of Dagster's failed to do: an asset, an op, a check, or the run itself. It stands until
+-- the same was done; times are by the machine's clock, as Dagster's are.
+CREATE TABLE healing.dagster_failure (
+    run_id text NOT NULL,
+    subject text NOT NULL, -- asset:<key>, check:<key>:<name>, op:<job>:<op>, run:<job>
+    job text NOT NULL,
+    partition text, -- a key, or <first>...<last>; null: not partitioned
+    fingerprint text NOT NULL, -- of the alert group that tells of it
+    failed_at timestamptz NOT NULL,
+    recovered_at timestamptz,
+    PRIMARY KEY (run_id, subject)
+);
+CREATE INDEX dagster_failure_that_stands
+    ON healing.dagster_failure (subject) WHERE recovered_at IS NULL;
 
 -- Whoever sends, and whoever shows, hears of a message or of a change to a group as it is committed.
 CREATE FUNCTION healing.tell_alert() RETURNS trigger LANGUAGE plpgsql AS $$
