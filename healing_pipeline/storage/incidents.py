@@ -31,6 +31,7 @@ __all__ = [
     "OpenedIncident",
     "begin_incident",
     "begin_incidents",
+    "event_of_row",
     "heal_requests",
     "incident_by_id",
     "incident_events",
@@ -188,16 +189,7 @@ def recent_incidents(
 
 def incident_events(connection: Connection[Any], incident_id: int) -> list[IncidentEventRow]:
     """The steps of an incident, in order."""
-    return [
-        IncidentEventRow(
-            **{
-                **row,
-                "from_state": None if row["from_state"] is None else State(row["from_state"]),
-                "to_state": State(row["to_state"]),
-            }
-        )
-        for row in _SQL.incident_events(connection, incident_id=incident_id)
-    ]
+    return [event_of_row(row) for row in _SQL.incident_events(connection, incident_id=incident_id)]
 
 
 def heal_requests(
@@ -221,6 +213,17 @@ def heal_requests(
         )
         for row in rows
     ]
+
+
+def event_of_row(row: Mapping[str, Any]) -> IncidentEventRow:
+    """A row of `incident_event` as a value."""
+    return IncidentEventRow(
+        **{
+            **row,
+            "from_state": None if row["from_state"] is None else State(row["from_state"]),
+            "to_state": State(row["to_state"]),
+        }
+    )
 
 
 def incident_of_row(row: Mapping[str, Any]) -> IncidentRow:

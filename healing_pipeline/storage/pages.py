@@ -1,4 +1,4 @@
-"""What the dashboard's pages show of one endpoint, one incident, one alert; long lists in pages."""
+"""The lists on the dashboard's pages, each in pages: incidents, attempts, probes, deliveries."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from psycopg import Connection
 
 from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, ProbeResult
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.storage.incident_rows import IncidentRow
-from healing_pipeline.storage.incidents import incident_of_row
+from healing_pipeline.storage.incident_rows import IncidentEventRow, IncidentRow
+from healing_pipeline.storage.incidents import event_of_row, incident_of_row
 from healing_pipeline.storage.statements import load_statements
 
 _SQL = load_statements("pages")
@@ -91,6 +91,16 @@ def incidents_between(
     return [incident_of_row(row) for row in rows]
 
 
+def events_of_incidents(
+    connection: Connection[Any], ids: Iterable[int]
+) -> dict[int, list[IncidentEventRow]]:
+    """The steps of some incidents, by incident, in order."""
+    found: dict[int, list[IncidentEventRow]] = {}
+    for row in _SQL.events_of_incidents(connection, ids=list(ids)):
+        found.setdefault(row["incident_id"], []).append(event_of_row(row))
+    return found
+
+
 def heal_attempts(
     connection: Connection[Any], incident: IncidentRow, until: datetime, limit: int
 ) -> list[Attempt]:
@@ -130,6 +140,16 @@ def probes_before(
 ) -> list[ProbeResult]:
     """The probes of an endpoint, the newest first."""
     rows = _SQL.probes_before(connection, **_page(endpoint, before, limit))
+    return [ProbeResult(**row) for row in rows]
+
+
+def probes_between(
+    connection: Connection[Any], endpoint: str, since: datetime, until: datetime, limit: int
+) -> list[ProbeResult]:
+    """The probes of an endpoint in [since, until), the newest first."""
+    rows = _SQL.probes_between(
+        connection, endpoint=endpoint, from_at=since, to_at=until, limit=limit
+    )
     return [ProbeResult(**row) for row in rows]
 
 

@@ -19,6 +19,13 @@ SELECT * FROM incident
  ORDER BY id DESC
  LIMIT :limit;
 
+-- name: events_of_incidents(ids)
+-- The steps of some incidents, in order.
+SELECT id, incident_id, at, signal, from_state, to_state, note, detail, asks_heal
+  FROM incident_event
+ WHERE incident_id = ANY (:ids::bigint[])
+ ORDER BY incident_id, id;
+
 -- name: heal_attempts(incident_id, endpoint, from_at, to_at, limit)
 -- What heal runs tried for an incident. Found by its endpoint and its time: an incident's id is in
 -- no index. Empty: no heal run has tried anything.
@@ -56,6 +63,15 @@ SELECT id, at, source, endpoint, host, key_name, failure_class::text, evidence, 
   FROM probe_result
  WHERE endpoint = :endpoint
    AND (:before_at::timestamptz IS NULL OR (at, id) < (:before_at, :before_id::uuid))
+ ORDER BY at DESC, id DESC
+ LIMIT :limit;
+
+-- name: probes_between(endpoint, from_at, to_at, limit)
+-- The newest first.
+SELECT id, at, source, endpoint, host, key_name, failure_class::text, evidence, seconds, status,
+       as_of, confirms
+  FROM probe_result
+ WHERE endpoint = :endpoint AND at >= :from_at AND at < :to_at
  ORDER BY at DESC, id DESC
  LIMIT :limit;
 
