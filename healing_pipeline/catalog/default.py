@@ -36,6 +36,24 @@ witnesses: ["one.one.one.one:443", "dns.google:443", "dns.quad9.net:443"]
 # Dagster, which bears 100,000 of them.
 learning: {since: 2025-11-01}
 
+# Who is told when healing fails. Every message is on the dashboard; a channel brings it further.
+# Its address is an Apprise URL (mailto://..., slack://..., twilio://..., and a hundred more) in an
+# environment variable, because it may hold a password. `healing alerts test` tries each channel.
+#   levels   warning, error, critical ([error, critical])    sources, owners   which ones (all)
+# alerts:
+#   url: http://localhost:8888  # where people reach the dashboard; links in messages begin with it
+#   channels:
+#     mail: {env: ALERTS_MAIL_URL, levels: [error, critical]}
+#     sms: {env: ALERTS_SMS_URL, levels: [critical]}
+#   failure-threshold: 2  # failed observations in a row before people are told
+#   success-threshold: 2  # good ones in a row before it counts as over
+#   send-on-resolved: true  # one closing message: what broke, how long, what healed it
+#   minimum-reminder-interval: 1h  # an hour or more, 0 for none; a rise in level never waits
+#   minimum-samples: 20  # requests that a share of errors needs before it says anything
+#   keep-firing-for: 60s  # well for so long before it is closed; longer when it flaps
+#   objective: 0.99  # share of readers' requests to be answered, per source
+#   heals-too-often: 12  # heals of one endpoint within an hour that people should know of
+
 # A source is a provider of data as you use it.
 #   provider     who speaks its language; its own name when left out
 #   hosts        name: base URL, in order of preference

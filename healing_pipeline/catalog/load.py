@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from healing_pipeline.catalog.alert_section import check_channels
 from healing_pipeline.catalog.document import Table, parse
 from healing_pipeline.catalog.endpoints import read_endpoints
 from healing_pipeline.catalog.market_hours import Calendar
@@ -108,6 +109,13 @@ def _read(
     by_id = {}
     if endpoints is not None:
         by_id = read_endpoints(endpoints, named, findings, calendars)
+    check_channels(
+        root,
+        sources=named,
+        owners={each.owner for each in by_id.values() if each.owner is not None},
+        environ=surroundings.environ,
+        findings=findings,
+    )
     if settings.upstreams is Upstreams.SIMULATED:
         # The simulator's market never closes.
         by_name = {name: _never_closing(source) for name, source in by_name.items()}
@@ -117,5 +125,6 @@ def _read(
         MappingProxyType(by_id),
         settings.upstreams,
         settings.witnesses,
+        settings.alerts,
     )
     return catalog, findings.in_order()

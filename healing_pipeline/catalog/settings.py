@@ -1,4 +1,4 @@
-"""The settings above the sources: upstreams, the simulator's port, witnesses, learning's begin.
+"""The settings above the sources: upstreams, the simulator's port, witnesses, learning, alerts.
 
 They can be read alone, because the simulator's addresses depend on them and `load` needs those.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from healing_pipeline.alerting.settings import AlertSettings
+from healing_pipeline.catalog.alert_section import read_alerts
 from healing_pipeline.catalog.document import Node, Scalar, Table, parse
 from healing_pipeline.catalog.fields import Fields
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
@@ -23,7 +25,7 @@ REQUIRED = ("upstreams", "sources", "endpoints")
 DEFAULT_LEARNING_SINCE = date(2025, 11, 1)
 # Three operators, three networks, each by name: a resolver that is down is our own outage too.
 DEFAULT_WITNESSES = ("one.one.one.one:443", "dns.google:443", "dns.quad9.net:443")
-OPTIONAL = ("simulator", "allow_private_hosts", "learning", "witnesses")
+OPTIONAL = ("simulator", "allow_private_hosts", "learning", "witnesses", "alerts")
 _WITNESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}")
 
 
@@ -43,6 +45,8 @@ class Settings:
         The first UTC day that can be learned from.
     witnesses : tuple of str
         ``host:port`` of who is asked whether our own connection is down.
+    alerts : AlertSettings
+        Who is told of what, when.
     """
 
     upstreams: Upstreams = Upstreams.SIMULATED
@@ -50,6 +54,7 @@ class Settings:
     allow_private_hosts: bool = False
     learning_since: date = DEFAULT_LEARNING_SINCE
     witnesses: tuple[str, ...] = DEFAULT_WITNESSES
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
 
 def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
@@ -118,6 +123,7 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
         allow_private_hosts=root.flag("allow_private_hosts") or False,
         learning_since=_learning_since(root, findings) or DEFAULT_LEARNING_SINCE,
         witnesses=_witnesses(root, findings),
+        alerts=read_alerts(root, findings),
     )
 
 

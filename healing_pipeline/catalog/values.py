@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.healing.fidelity import DEFAULT_ACCEPTS, Fidelity
 
@@ -171,12 +172,15 @@ class Catalog:
     witnesses : tuple of str
         ``host:port`` of places that are none of the sources', to tell our own connection's outage
         from theirs.
+    alerts : AlertSettings
+        Who is told of what, when.
     """
 
     sources: Mapping[str, Source]
     endpoints: Mapping[str, Endpoint]
     upstreams: Upstreams
     witnesses: tuple[str, ...] = ()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     def endpoints_of(self, source: str) -> tuple[Endpoint, ...]:
         """The endpoints of one source, in the catalog's order."""
