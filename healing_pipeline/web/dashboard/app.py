@@ -6,11 +6,15 @@ from collections.abc import Callable
 
 from starlette.routing import BaseRoute, Route
 
+from healing_pipeline.web.dashboard import endpoint_page, incident_page
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import ASSETS_AT, asset_response
 
 # Of a module per page, each with its routes, paths in full.
-PAGES: tuple[Callable[[Dashboard], list[BaseRoute]], ...] = ()
+PAGES: tuple[Callable[[Dashboard], list[BaseRoute]], ...] = (
+    endpoint_page.pages_of,
+    incident_page.pages_of,
+)
 
 
 def routes_of(dashboard: Dashboard) -> list[BaseRoute]:

@@ -1,0 +1,95 @@
+"""The page of an incident, at a link that stays: what broke, what was tried, who was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from healing_pipeline.storage.alerts import SavedAlert
+from healing_pipeline.storage.incident_rows import IncidentRow
+from healing_pipeline.storage.pages import incidents_before
+from healing_pipeline.storage.stories import FACTS, IncidentStory, incident_story
+from healing_pipeline.web.dashboard import paging
+from healing_pipeline.web.dashboard.parts import Dashboard
+from healing_pipeline.web.dashboard.rendering import AT
+from healing_pipeline.web.dashboard.striking import Striking, striking_for
+from healing_pipeline.web.dashboard.telling import Step, Teller
+
+_LOOKS = {"resolved": "live", "advisory": "none", "test": "none"}
+
+
+def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
+    """The page of every incident."""
+    striking = striking_for(dashboard.catalog)
+    teller = Teller(dashboard.catalog, striking)
+
+    async def show(request: Request) -> Response:
+        number = paging.number(request.path_params["id"])
+        now = dashboard.now()
+        story: IncidentStory | None = None
+        if number is not None:
+            wanted = number
+            story = await dashboard.database.read(
+                lambda connection: incident_story(connection, wanted, now)
+            )
+        if story is None:
+            return await unknown(request)
+        steps = teller.steps(story.incident, story.events)
+        steps += alert_steps(story.incident, story.alerts, striking)
+        steps.sort(key=lambda each: each.at)
+        unanswered_count = sum(each.requests for each in story.meanwhile if each.strategy is None)
+        return await dashboard.page(
+            request,
+            "incident.html",
+            incident=teller.incident(story.incident, now),
+            link=f"{AT}/incidents/{story.incident.id}",
+            steps=steps,
+            requests=teller.requests(story.attempts, story.decisions),
+            meanwhile=story.meanwhile,
+            readers=sum(each.requests for each in story.meanwhile),
+            unanswered_count=unanswered_count,
+            unanswered=story.unanswered,
+            group=story.group,
+            alerts=story.alerts,
+            deliveries=story.deliveries,
+            probes=[teller.probe(each) for each in story.probes[:FACTS]],
+            striking=striking,
+        )
+
+    async def unknown(request: Request) -> Response:
+        newest = await dashboard.database.read(
+            lambda connection: incidents_before(connection, endpoint=None, before_id=None, limit=5)
+        )
+        return await dashboard.page(
+            request,
+            "unknown.html",
+            status=404,
+            title="No such incident",
+            text=f"There is no incident {request.path_params['id'][:40]!r}; old ones are pruned.",
+            near=[
+                (f"{AT}/incidents/{each.id}", f"{each.id}: {each.endpoint}, {each.failure_class}")
+                for each in newest
+            ],
+        )
+
+    return [Route(f"{AT}/incidents/{{id}}", show)]
+
+
+def alert_steps(
+    incident: IncidentRow, alerts: Iterable[SavedAlert], striking: Striking
+) -> list[Step]:
+    """The messages about an incident as steps of its timeline."""
+    return [
+        Step(
+            at=each.at,
+            after_s=(each.at - incident.began_at).total_seconds(),
+            look=_LOOKS.get(each.kind, "failed"),
+            word=f"alert {each.kind}, {each.level}",
+            note=striking.text(each.title),
+            href=None if each.group_id is None else f"{AT}/alerts/{each.group_id}",
+        )
+        for each in alerts
+    ]
