@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from healing_pipeline import __version__
+from healing_pipeline.cli.alerts import alerts
+from healing_pipeline.cli.options import DEFAULT_CONFIG, Config, Json
 from healing_pipeline.errors import HealingPipelineError
 
 app = typer.Typer(
@@ -20,14 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-DEFAULT_CONFIG = Path("config/healing_config.yaml")
-
-Config = Annotated[
-    Path,
-    typer.Option("--config", "-c", envvar="HEALING_CONFIG", help="The configuration file."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+app.add_typer(alerts)
 
 
 def _version(asked: bool) -> None:

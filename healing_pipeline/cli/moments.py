@@ -1,10 +1,14 @@
-"""Days and hours as they are typed: read, held against what can be learned from, or refused."""
+"""Moments and durations as they are typed: read, held against what can be, or refused."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+import re
+from datetime import UTC, date, datetime, time, timedelta
 
 from healing_pipeline.errors import ConfigurationError
+
+LONGEST = timedelta(days=92)
+_DURATION = re.compile(r"(?:([0-9]{1,6})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,7})s)?")
 
 
 def moment(text: str, option: str) -> datetime:
@@ -23,6 +27,28 @@ def moment(text: str, option: str) -> datetime:
             "Write YYYY-MM-DD, or YYYY-MM-DDTHH:00 for an hour; UTC is meant.",
         ) from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def duration(text: str, option: str) -> timedelta:
+    """A time to come: days, hours, minutes and seconds, at most a quarter of a year.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is none, nothing, or too long.
+    """
+    match = _DURATION.fullmatch(text.strip().lower())
+    days, hours, minutes, seconds = (
+        (int(each or 0) for each in match.groups()) if match else [0] * 4
+    )
+    found = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not timedelta() < found <= LONGEST:
+        raise ConfigurationError(
+            f"{option} is '{text}'.",
+            f"Write days, hours, minutes or seconds, {LONGEST.days}d at most: {option} 2h, "
+            f"{option} 1h30m.",
+        )
+    return found
 
 
 def begin_of(day: date) -> datetime:

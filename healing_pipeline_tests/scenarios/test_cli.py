@@ -21,6 +21,7 @@ pytestmark = pytest.mark.processes
 
 COMMANDS = (
     *("init", "check", "up", "probe", "fetch", "classify", "drill", "report", "explain", "learn"),
+    "alerts",
 )
 CONFIG = Path("config/healing_config.yaml")
 # DESIGN's table of a drill's JSON.

@@ -48,6 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": CORE | WORDS | {"data_path", "installation"},
     "session": CORE | WORDS | {"control", "data_path", "installation", "storage", "transport"},
     "orchestration": CORE | WORDS | {"client", "control", "installation", "session", "storage"},
+    # What a code location of anyone's attaches to its jobs.
+    "hooks": {"orchestration"},
     "web": CORE | WORDS | {"client", "data_path", "installation", "providers", "storage"},
     # It stands alone: other Dagster projects use it.
     "launcher": set(),
@@ -70,6 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | WORDS
     | {
         "client",
+        "control.alert_firing",
         # `healing learn` folds by runs of the installation's Dagster.
         *("control.learning_run", "definitions"),
         *("orchestration.learning_runs", "orchestration.partitions"),

@@ -1,0 +1,77 @@
+"""Where the commands below `healing alerts` work: the configuration and the tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from healing_pipeline.catalog.problems import did_you_mean
+from healing_pipeline.catalog.values import Catalog
+from healing_pipeline.errors import ConfigurationError
+from healing_pipeline.installation import load_catalog, state_dir, system_clock
+from healing_pipeline.storage.database import Database, resolve_database
+from healing_pipeline.storage.migration import migrate
+
+
+@contextmanager
+def opened(config: Path) -> Iterator[tuple[Catalog, Any, datetime]]:
+    """The catalog, a connection in a transaction of the tables, and the moment it is."""
+    catalog = load_catalog(config, os.environ)
+    now = system_clock().now()
+    address = resolve_database(os.environ, state_dir(os.environ))
+    try:
+        with Database(address.url) as database:
+            migrate(database)
+            with database.connection() as connection:
+                yield catalog, connection, now
+    finally:
+        address.close()
+
+
+def known_source(catalog: Catalog, source: str | None) -> str | None:
+    """`source`, if there is one of that name.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none.
+    """
+    if source is None or source in catalog.sources:
+        return source
+    raise ConfigurationError(
+        f"'{source}' is no source of the configuration.",
+        f"{did_you_mean(source, catalog.sources)}Sources are {', '.join(catalog.sources)}.",
+    )
+
+
+def who(by: str | None, environ: Mapping[str, str]) -> str:
+    """Who gives the command: `by`, else who is logged in.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be told.
+    """
+    found = (by or environ.get("USER") or environ.get("LOGNAME") or "").strip()
+    if not found:
+        raise ConfigurationError("It cannot be told who you are.", "Add --by NAME.")
+    return found
+
+
+def said_why(reason: str) -> str:
+    """The reason that was given.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is empty.
+    """
+    if not reason.strip():
+        raise ConfigurationError(
+            "A reason is needed.", 'Say why: --reason "moves to another datacentre".'
+        )
+    return reason.strip()
