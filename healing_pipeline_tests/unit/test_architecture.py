@@ -43,7 +43,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulator": {"errors", "probing.reading", "probing.response"},
     # The addresses and keys of the simulator are settings; running it is not.
     "installation": CORE | WORDS | {"providers", "simulator.hosts", "simulator.keys"},
-    "control": CORE | WORDS | {"providers.provider", "storage"},
+    # Forms of messages and what sends them; the outbox is storage's and control's matter.
+    "channels": CORE | WORDS,
+    "control": CORE | WORDS | {"channels", "providers.provider", "storage"},
     "data_path": CORE | WORDS | {"installation", "storage", "transport"},
     "client": CORE | WORDS | {"data_path", "installation"},
     "session": CORE | WORDS | {"control", "data_path", "installation", "storage", "transport"},
@@ -71,8 +73,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": CORE
     | WORDS
     | {
-        "client",
+        *("channels", "client"),
         "control.alert_firing",
+        *("control.alerting", "control.alerts_process", "control.delivering"),
         # `healing learn` folds by runs of the installation's Dagster.
         *("control.learning_run", "definitions"),
         *("orchestration.learning_runs", "orchestration.partitions"),
@@ -94,6 +97,8 @@ ONLY_IN: dict[str, set[str]] = {
     "dagster_postgres": {"orchestration"},
     "httpx": {"transport", "simulator", "cli"},
     "requests": set(),
+    "apprise": {"channels"},
+    "jinja2": {"channels", "web"},
     "aiohttp": {"transport"},
     "yarl": {"transport"},
     "starlette": {"web"},
@@ -109,7 +114,7 @@ ONLY_IN: dict[str, set[str]] = {
 }
 
 # A second or more of start-up, which a heal run would pay.
-HEAVY = {"pandas", "sklearn", "matplotlib", "scipy", "numpy"}
+HEAVY = {"pandas", "sklearn", "matplotlib", "scipy", "numpy", "apprise"}
 
 # Modules of the standard library through which time, chance and the world come in.
 WORLD = {"random", "secrets", "socket", "subprocess", "threading", "time", "urllib.request"}

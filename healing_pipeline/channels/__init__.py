@@ -1,0 +1,1 @@
+"""Ways to people: the form a message takes on each, and what sends it there."""

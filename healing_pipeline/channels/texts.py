@@ -1,0 +1,72 @@
+"""Text that is safe to send on: upstreams' words hold whatever they like."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+ELLIPSIS = "..."
+_SOON = 90.0
+_HOUR, _DAY = 3600.0, 86400.0
+
+
+def line(text: object, limit: int = 1000) -> str:
+    """One printable line: no line ends, control characters, directions or halves of characters."""
+    cut = str(text)[: 4 * limit]
+    printable = "".join(each if each.isprintable() else " " for each in cut)
+    return shortened(" ".join(printable.split()), limit)
+
+
+def block(text: object, *, lines: int = 40, limit: int = 4000) -> str:
+    """Printable lines, their indents kept; what is too long is cut and says so."""
+    found = str(text)[: 4 * limit].splitlines()
+    kept = [
+        "".join(each if each.isprintable() else " " for each in one).rstrip()
+        for one in found[:lines]
+    ]
+    if len(found) > lines:
+        kept.append(ELLIPSIS)
+    return shortened("\n".join(kept).strip("\n"), limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters."""
+    if len(text) <= limit:
+        return text
+    if limit <= len(ELLIPSIS):
+        return text[: max(limit, 0)]
+    return text[: limit - len(ELLIPSIS)].rstrip() + ELLIPSIS
+
+
+def harmless(text: str) -> str:
+    """`text` for a chat, whose marks and calls in an upstream's words must not act."""
+    text = text.replace("<", "\u2039").replace(">", "\u203a").replace("](", "] (")
+    return re.sub(r"(?<![\w.])@(?=\w)", "@ ", text)
+
+
+def moment(at: object) -> str:
+    """A moment in UTC to the second, also when it comes as ISO text."""
+    if isinstance(at, str):
+        try:
+            at = datetime.fromisoformat(at)
+        except ValueError:
+            return line(at, 40)
+    if not isinstance(at, datetime):
+        return line(at, 40)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration(seconds: float | timedelta) -> str:
+    """How long, as a person says it: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    all_s = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+    if all_s < _SOON:
+        return f"{all_s:.0f} s" if all_s >= 10 or all_s == int(all_s) else f"{all_s:.1f} s"
+    if all_s < _HOUR:
+        return f"{all_s / 60:.0f} min"
+    if all_s < _DAY:
+        hours, rest = divmod(round(all_s / 60), 60)
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, rest = divmod(round(all_s / _HOUR), 24)
+    return f"{days} d {rest} h" if rest else f"{days} d"
