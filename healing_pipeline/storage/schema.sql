@@ -114,6 +114,8 @@ CREATE TABLE healing.answer (
 );
 CREATE INDEX answer_by_endpoint ON healing.answer (endpoint, at);
 CREATE INDEX answer_by_time ON healing.answer (at);
+-- Readers without an answer are few, and looked for each second.
+CREATE INDEX answer_that_failed ON healing.answer (at) WHERE failed;
 CREATE TRIGGER answer_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.answer
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
 

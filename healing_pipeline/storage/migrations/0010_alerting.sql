@@ -128,3 +128,6 @@ END
 $$;
 CREATE TRIGGER alert_group_is_told AFTER INSERT OR UPDATE ON healing.alert_group
     FOR EACH ROW EXECUTE FUNCTION healing.tell_alert_group();
+
+-- Readers without an answer are few, and looked for each second.
+CREATE INDEX answer_that_failed ON healing.answer (at) WHERE failed;
