@@ -13,6 +13,8 @@ from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.control.lookout import STAND_INS
 from healing_pipeline.healing.strategies.registry import all_strategies
 from healing_pipeline.installation import config_path, load_catalog
+from healing_pipeline.orchestration.alert_sensors import ALERTS, alert_on_run_failure, alert_watch
+from healing_pipeline.orchestration.alerts_resource import AlertsResource
 from healing_pipeline.orchestration.asset_checks import (
     every_endpoint_has_data,
     healing_rate,
@@ -87,6 +89,8 @@ def build_definitions(
             report_sensor("report_health"),
             late_events_sensor("fold_hours", since, tuple(catalog.sources)),
             learning_automation(),
+            alert_on_run_failure,
+            alert_watch,
         ],
         schedules=[
             dg.ScheduleDefinition(
@@ -105,6 +109,7 @@ def build_definitions(
         resources={
             "healing": HealingResource(config_path=str(path.resolve())),
             "healing_client": HealingClientResource(config_path=str(path.resolve())),
+            ALERTS: AlertsResource(),
             CASE: case_in_hand,
         },
     )

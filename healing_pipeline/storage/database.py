@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from healing_pipeline.errors import StorageError
-from healing_pipeline.storage.embedded import EmbeddedServer
+from healing_pipeline.storage.embedded import EmbeddedServer, url_of_running
 
 URL_VARIABLE = "HEALING_DATABASE_URL"
 DAGSTER_URL_VARIABLE = "HEALING_DAGSTER_DATABASE_URL"
@@ -89,6 +89,11 @@ def resolve_database(
         _check(url)
     dagster_url = environ.get(DAGSTER_URL_VARIABLE, "").strip() or url
     return DatabaseAddress(url, _with_scheme(dagster_url, "postgresql+psycopg2"))
+
+
+def running_url(state_dir: Path) -> str | None:
+    """The URL of the embedded server's database if the server runs; starts nothing."""
+    return url_of_running(state_dir, DATABASE)
 
 
 def connection_info(

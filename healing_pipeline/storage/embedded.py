@@ -142,9 +142,7 @@ class EmbeddedServer:
     def _url(self, scheme: str, database: str) -> str:
         if self._server is None:
             raise StorageError("The embedded server is not started. Call start() first.")
-        info = self._server.get_postmaster_info()
-        host = quote(str(info.socket_dir), safe="")
-        return f"{scheme}://{USER}@/{quote(database)}?host={host}&port={info.port}"
+        return _url_of(self._server.get_postmaster_info(), scheme, database)
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url(MAINTENANCE_DATABASE), autocommit=True) as conn:
@@ -248,6 +246,25 @@ class EmbeddedServer:
         with suppress(psutil.Error, OSError):
             return process.name() == "postgres" and process.cwd() == str(self.data_dir)
         return False
+
+
+def url_of_running(state_dir: Path, database: str) -> str | None:
+    """Connection URL of a database of the server in `state_dir`; None unless it runs.
+
+    For whoever may neither start it nor keep it running.
+    """
+    try:
+        info = PostmasterInfo.read_from_pgdata(state_dir.expanduser().resolve() / "postgres")
+    except (OSError, ValueError, AssertionError):  # it is being written
+        return None
+    if info is None or not _is_postgres(info.pid):
+        return None
+    return _url_of(info, "postgresql", database)
+
+
+def _url_of(info: Any, scheme: str, database: str) -> str:
+    host = quote(str(info.socket_dir), safe="")
+    return f"{scheme}://{USER}@/{quote(database)}?host={host}&port={info.port}"
 
 
 def _is_living(pid: int, noted_at: float) -> bool:

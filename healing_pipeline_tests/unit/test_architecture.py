@@ -52,7 +52,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "orchestration": CORE | WORDS | {"client", "control", "installation", "session", "storage"},
     # What a code location of anyone's attaches to its jobs.
     "hooks": {"orchestration"},
-    "web": CORE | WORDS | {"client", "data_path", "installation", "providers", "storage"},
+    "web": CORE
+    | WORDS
+    # Why people are told of something is decided in one place.
+    | {"client", "control.alert_firing", "data_path", "installation", "providers", "storage"},
     # It stands alone: other Dagster projects use it.
     "launcher": set(),
     "definitions": {
