@@ -94,6 +94,11 @@ def groups_since(
     return _groups(connection, since=since, most=limit)
 
 
+def groups_of_ids(connection: Connection[Any], ids: Collection[int]) -> list[AlertGroup]:
+    """Some groups, the newest first."""
+    return _groups(connection, ids=list(ids)) if ids else []
+
+
 def group_by_id(connection: Connection[Any], group_id: int) -> AlertGroup | None:
     """One group; None when there is none of that number."""
     found = _groups(connection, ids=[group_id])

@@ -83,7 +83,7 @@ def alerts_since(
     connection: Connection[Any], since: datetime, limit: int = 100
 ) -> list[SavedAlert]:
     """Messages saved at or after `since`, the newest first."""
-    return [_alert(row) for row in _SQL.alerts_since(connection, since=since, limit=limit)]
+    return [alert_of_row(row) for row in _SQL.alerts_since(connection, since=since, limit=limit)]
 
 
 def alerts_of_group(connection: Connection[Any], group_id: int) -> list[SavedAlert]:
@@ -95,12 +95,16 @@ def alerts_of_groups(connection: Connection[Any], group_ids: Collection[int]) ->
     """The messages about any of the groups, in order."""
     if not group_ids:
         return []
-    return [_alert(row) for row in _SQL.alerts_of_groups(connection, group_ids=list(group_ids))]
+    return [
+        alert_of_row(row) for row in _SQL.alerts_of_groups(connection, group_ids=list(group_ids))
+    ]
 
 
 def alerts_of_incident(connection: Connection[Any], incident_id: int) -> list[SavedAlert]:
     """The messages about an incident, or about the group that speaks of it, in order."""
-    return [_alert(row) for row in _SQL.alerts_of_incident(connection, incident_id=incident_id)]
+    return [
+        alert_of_row(row) for row in _SQL.alerts_of_incident(connection, incident_id=incident_id)
+    ]
 
 
 def advised_since(connection: Connection[Any], since: datetime) -> frozenset[str]:
@@ -108,7 +112,8 @@ def advised_since(connection: Connection[Any], since: datetime) -> frozenset[str
     return frozenset(row["subject"] for row in _SQL.advised_since(connection, since=since))
 
 
-def _alert(row: dict[str, Any]) -> SavedAlert:
+def alert_of_row(row: dict[str, Any]) -> SavedAlert:
+    """A row of `alert` as a value."""
     return SavedAlert(
         **{
             **row,

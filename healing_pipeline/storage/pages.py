@@ -12,6 +12,7 @@ from psycopg import Connection
 
 from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, ProbeResult
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.storage.alerts import SavedAlert, alert_of_row
 from healing_pipeline.storage.incident_rows import IncidentEventRow, IncidentRow
 from healing_pipeline.storage.incidents import event_of_row, incident_of_row
 from healing_pipeline.storage.statements import load_statements
@@ -185,6 +186,17 @@ def deliveries_of(
     for row in _SQL.deliveries_of(connection, alert_ids=list(alert_ids)):
         found.setdefault(row["alert_id"], []).append(DeliveryRow(**row))
     return found
+
+
+def closed_group_ids(connection: Connection[Any], before_id: int | None, limit: int) -> list[int]:
+    """Alert groups that are over, the newest first."""
+    rows = _SQL.closed_group_ids(connection, before_id=before_id, limit=limit)
+    return [row["id"] for row in rows]
+
+
+def lone_alerts(connection: Connection[Any], limit: int) -> list[SavedAlert]:
+    """Messages of no group, the newest first: advisories, tests."""
+    return [alert_of_row(row) for row in _SQL.lone_alerts(connection, limit=limit)]
 
 
 def _page(endpoint: str, before: Key | None, limit: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from healing_pipeline.storage.bounded import BoundedDatabase
 from healing_pipeline.storage.database import connection_info
 from healing_pipeline.storage.fact_store import FactStore
 from healing_pipeline.storage.incidents import begin_incident, move_incident
-from healing_pipeline.web.dashboard.app import routes_of
+from healing_pipeline.web.dashboard.app import PAGES
 from healing_pipeline.web.dashboard.parts import Dashboard
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -45,7 +45,7 @@ class Visitor:
     def __post_init__(self) -> None:
         self.database = BoundedDatabase(lambda: self.url)
         dashboard = Dashboard(self.catalog, self.settings, lambda: self.now, self.database)
-        self.app = Starlette(routes=routes_of(dashboard))
+        self.app = Starlette(routes=[route for pages in PAGES for route in pages(dashboard)])
 
     def ask(self, target: str, method: str = "GET", **options: Any) -> httpx.Response:
         async def once() -> httpx.Response:

@@ -106,3 +106,19 @@ SELECT alert_id, channel, state, tries, next_at, sent_at, error
   FROM delivery
  WHERE alert_id = ANY (:alert_ids::bigint[])
  ORDER BY alert_id, channel;
+
+-- name: closed_group_ids(before_id, limit)
+-- Alert groups that are over, the newest first. Empty: none is, or all are shown.
+SELECT id
+  FROM alert_group
+ WHERE resolved_at IS NOT NULL AND (:before_id::bigint IS NULL OR id < :before_id)
+ ORDER BY id DESC
+ LIMIT :limit;
+
+-- name: lone_alerts(limit)
+-- Messages of no group, the newest first: advisories, tests. Empty: there were none.
+SELECT id, at, incident_id, level, title, body, dedupe_key, group_id, kind, source, owners, detail
+  FROM alert
+ WHERE group_id IS NULL
+ ORDER BY id DESC
+ LIMIT :limit;
