@@ -54,6 +54,11 @@ learning: {since: 2025-11-01}
 #   objective: 0.99  # share of readers' requests to be answered, per source
 #   heals-too-often: 12  # heals of one endpoint within an hour that people should know of
 
+# The dashboard is for those whom the gateway lets in. true shows everybody two things besides:
+# /status, which endpoints are well, and badges, /badge/yahoo.svg, to put on a page of your own.
+# They say neither what failed nor how, and no host and no key.
+dashboard: {public: false}
+
 # A source is a provider of data as you use it.
 #   provider     who speaks its language; its own name when left out
 #   hosts        name: base URL, in order of preference

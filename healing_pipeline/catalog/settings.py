@@ -1,4 +1,4 @@
-"""The settings above the sources: upstreams, the simulator's port, witnesses, learning, alerts.
+"""The settings above the sources: upstreams, witnesses, learning, alerts, dashboard.
 
 They can be read alone, because the simulator's addresses depend on them and `load` needs those.
 """
@@ -25,7 +25,7 @@ REQUIRED = ("upstreams", "sources", "endpoints")
 DEFAULT_LEARNING_SINCE = date(2025, 11, 1)
 # Three operators, three networks, each by name: a resolver that is down is our own outage too.
 DEFAULT_WITNESSES = ("one.one.one.one:443", "dns.google:443", "dns.quad9.net:443")
-OPTIONAL = ("simulator", "allow_private_hosts", "learning", "witnesses", "alerts")
+OPTIONAL = ("simulator", "allow_private_hosts", "learning", "witnesses", "alerts", "dashboard")
 _WITNESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}")
 
 
@@ -47,6 +47,8 @@ class Settings:
         ``host:port`` of who is asked whether our own connection is down.
     alerts : AlertSettings
         Who is told of what, when.
+    public_status : bool
+        Whether the status page and the badges are for everybody.
     """
 
     upstreams: Upstreams = Upstreams.SIMULATED
@@ -55,6 +57,7 @@ class Settings:
     learning_since: date = DEFAULT_LEARNING_SINCE
     witnesses: tuple[str, ...] = DEFAULT_WITNESSES
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    public_status: bool = False
 
 
 def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
@@ -124,7 +127,23 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
         learning_since=_learning_since(root, findings) or DEFAULT_LEARNING_SINCE,
         witnesses=_witnesses(root, findings),
         alerts=read_alerts(root, findings),
+        public_status=_public_status(root, findings),
     )
+
+
+def _public_status(root: Fields, findings: Findings) -> bool:
+    dashboard = root.node("dashboard")
+    if dashboard is None:
+        return False
+    fields = Fields(
+        dashboard,
+        what="`dashboard`",
+        line=dashboard.line,
+        required=(),
+        optional=("public",),
+        findings=findings,
+    )
+    return fields.flag("public") or False
 
 
 def _witnesses(root: Fields, findings: Findings) -> tuple[str, ...]:

@@ -133,6 +133,15 @@ def test_witnesses_of_our_connection_are_three_operators_those_written_or_none(
     assert loaded(config).witnesses == ()
 
 
+def test_the_status_page_is_for_everybody_only_where_the_file_says_so(config: Path) -> None:
+    assert not load_settings(config, environ={}).public_status
+    config.write_text(f"dashboard: {{public: true}}\n{TEXT}", encoding="utf-8")
+    assert load_settings(config, environ={}).public_status
+    config.write_text(f"dashboard: {{public: yes}}\n{TEXT}", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r":1: `public`.*Write `public: true`"):
+        load_settings(config, environ={})
+
+
 def test_the_simulated_market_never_closes(config: Path) -> None:
     path = with_calendars(config, "XNYS", "none")
     catalog = loaded(path, HEALING_UPSTREAMS="simulated")
