@@ -20,6 +20,7 @@ from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.healing.strategy import Observation
 from healing_pipeline.providers.provider import Provider
+from healing_pipeline.web.admission import Admission
 from healing_pipeline.web.answers import Reply, of_answer, of_observation, of_problem
 from healing_pipeline.web.asked import Wishes, is_token, wishes_of
 from healing_pipeline.web.problems import Problem, failure
@@ -79,6 +80,8 @@ class Gateway:
         For every path that is no data.
     token : str or None
         What readers have to bring; None where no token is needed.
+    is_open : callable
+        Whether a path may be asked for without it.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Gateway:
         clock: Clock,
         pages: App,
         token: str | None = None,
+        is_open: Callable[[str], bool] = OPEN_PATHS.__contains__,
     ) -> None:
         self._catalog = catalog
         self._providers = providers
@@ -98,6 +102,8 @@ class Gateway:
         self._clock = clock
         self._pages = pages
         self._token = None if token is None else token.encode()
+        self._admission = None if self._token is None else Admission(self._token)
+        self._is_open = is_open
         self._secrets = tuple(
             {
                 key.secret.encode()
@@ -108,17 +114,31 @@ class Gateway:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the server's start and stop."""
-        if scope["type"] != "http":
+        """One request, a browser's socket, or the server's start and stop."""
+        if scope["type"] == "http":
+            path: bytes = scope.get("raw_path") or scope["path"].encode()
+            if path.startswith((BY_NAME, BY_PATH)):
+                await self._answer_data(path, scope, send)
+                return
+        await self._answer_page(scope, receive, send)
+
+    async def _answer_page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        admission = self._admission
+        if admission is None or scope["type"] == "lifespan" or self._is_open(scope["path"]):
             await self._pages(scope, receive, send)
             return
-        path: bytes = scope.get("raw_path") or scope["path"].encode()
-        if not path.startswith((BY_NAME, BY_PATH)):
-            if self._lacks_token(scope, None) and scope["path"] not in OPEN_PATHS:
-                await _reply(of_problem(_UNAUTHORIZED), scope, send)
+        now, headers = self._clock.now(), scope["headers"]
+        if not admission.admits(headers, now):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
             else:
-                await self._pages(scope, receive, send)
+                await _reply(of_problem(_NO_PASS), scope, send)
             return
+        if scope["type"] == "http" and admission.has_password(headers):
+            send = _with_cookie(send, admission.new_pass(now))
+        await self._pages(scope, receive, send)
+
+    async def _answer_data(self, path: bytes, scope: Scope, send: Send) -> None:
         try:
             reply = await self._data(path, scope)
         except Exception:
@@ -205,6 +225,25 @@ _UNAUTHORIZED = Problem(
     "Send `Authorization: Bearer` with the value of HEALING_GATEWAY_TOKEN.",
     headers=((b"www-authenticate", b'Bearer realm="healing gateway"'),),
 )
+
+_NO_PASS = Problem(
+    "unauthorized",
+    "Write the value of HEALING_GATEWAY_TOKEN as the password, with any name; a program sends it "
+    "as `Authorization: Bearer`.",
+    headers=(
+        (b"www-authenticate", b'Basic realm="healing gateway", charset="UTF-8"'),
+        (b"www-authenticate", b'Bearer realm="healing gateway"'),
+    ),
+)
+
+
+def _with_cookie(send: Send, cookie: bytes) -> Send:
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"set-cookie", cookie)]}
+        await send(message)
+
+    return sent
 
 
 async def _reply(reply: Reply, scope: Scope, send: Send) -> None:

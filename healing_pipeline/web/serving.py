@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,14 @@ import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.data_path import DataPath, open_data_path
 from healing_pipeline.errors import ConfigurationError, PortInUseError
 from healing_pipeline.installation import system_clock
 from healing_pipeline.providers.registry import provider_named
+from healing_pipeline.web.beside import Pages
+from healing_pipeline.web.dashboard.guard import is_loopback
 from healing_pipeline.web.gateway import Gateway
-from healing_pipeline.web.pages import pages
 
 TOKEN_VARIABLE = "HEALING_GATEWAY_TOKEN"  # noqa: S105 (a variable's name)
 DEFAULT_PORT = 8888
@@ -35,6 +36,8 @@ HEAD_WITHIN_S = 10.0
 IDLE_S = 60.0
 MOST_CONNECTIONS = 2_000
 STOP_WITHIN_S = 3
+# A browser has nothing to say on its socket.
+MOST_HEARD_BYTES = 256
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -111,18 +114,8 @@ def token_for(host: str, environ: Mapping[str, str]) -> str | None:
     return token or None
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def gateway_on(path: DataPath, token: str | None) -> Gateway:
-    """The application on an open data path."""
+def gateway_on(path: DataPath, token: str | None, around: Pages) -> Gateway:
+    """The application on an open data path, with the pages around it."""
     catalog = path.catalog
 
     def health() -> Mapping[str, Any]:
@@ -140,8 +133,9 @@ def gateway_on(path: DataPath, token: str | None) -> Gateway:
         },
         engine=path.engine,
         clock=system_clock(),
-        pages=pages(catalog, health),
+        pages=around.application(health),
         token=token,
+        is_open=around.is_open,
     )
 
 
@@ -215,12 +209,21 @@ async def serve(
     """
     token = token_for(host, environ)
     with bound(host, port) as listening:
-        async with open_data_path(config, environ) as path:
+        async with AsyncExitStack() as stack:
+            path = await stack.enter_async_context(open_data_path(config, environ))
+            own_hosts = None if token is not None else frozenset({host})
+            around = Pages(path, load_settings(config, environ=environ), own_hosts)
+            stack.callback(around.close)
+            around.start()
             server = _Server(
                 uvicorn.Config(
-                    gateway_on(path, token),
+                    gateway_on(path, token, around),
                     http=BoundedProtocol,
-                    ws="none",
+                    ws="websockets-sansio",
+                    ws_max_size=MOST_HEARD_BYTES,
+                    ws_per_message_deflate=False,
+                    ws_ping_interval=20.0,
+                    ws_ping_timeout=20.0,
                     lifespan="off",
                     access_log=False,
                     log_level="warning",

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from starlette.routing import BaseRoute, Route
 
-from healing_pipeline.web.dashboard import endpoint_page, incident_page
+from healing_pipeline.web.dashboard import alerts_page, endpoint_page, incident_page, overview
+from healing_pipeline.web.dashboard.live import Live
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import ASSETS_AT, asset_response
 
@@ -14,12 +15,20 @@ from healing_pipeline.web.dashboard.rendering import ASSETS_AT, asset_response
 PAGES: tuple[Callable[[Dashboard], list[BaseRoute]], ...] = (
     endpoint_page.pages_of,
     incident_page.pages_of,
+    alerts_page.pages_of,
 )
 
 
-def routes_of(dashboard: Dashboard) -> list[BaseRoute]:
-    """Every route of the dashboard, for the application of all pages."""
+def routes_of(dashboard: Dashboard, live: Live | None = None) -> list[BaseRoute]:
+    """Every route of the dashboard, for the application of all pages.
+
+    Parameters
+    ----------
+    live : Live or None
+        What the overview shows; None leaves it out.
+    """
     return [
         Route(f"{ASSETS_AT}{{file}}", asset_response),
+        *([] if live is None else overview.pages_of(dashboard, live)),
         *(route for pages_of in PAGES for route in pages_of(dashboard)),
     ]

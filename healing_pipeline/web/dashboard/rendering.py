@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 AT = "/health-dashboard"
 ASSETS_AT = f"{AT}/assets/"
@@ -110,13 +110,16 @@ def rendered(template: str, values: Mapping[str, Any], theme: str | None = None)
 
 def page_response(request: Request, text: str, status: int = 200) -> Response:
     """A page as a response, packed where the browser takes that."""
-    content = text.encode()
-    # The page of another visitor's cookie must not be kept by anybody in between.
+    return packed(request, text.encode(), "text/html; charset=utf-8", status)
+
+
+def packed(request: Request, content: bytes, media_type: str, status: int = 200) -> Response:
+    """What is made for one visitor at one moment, packed where the browser takes that."""
     headers = {"cache-control": "no-store", "vary": "accept-encoding, cookie"}
     if len(content) >= WORTH_PACKING and takes_gzip(request):
         content = gzip.compress(content, 5, mtime=0)
         headers["content-encoding"] = "gzip"
-    return HTMLResponse(content, status, headers=headers)
+    return Response(content, status, headers=headers, media_type=media_type)
 
 
 def theme_of(request: Request) -> str | None:

@@ -1,0 +1,134 @@
+"""The overview: a row for each endpoint, and how its changes reach a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, partial
+from typing import Any
+
+import orjson
+from jinja2 import Template
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from healing_pipeline.web.dashboard.bars import paths_of
+from healing_pipeline.web.dashboard.deltas import State
+from healing_pipeline.web.dashboard.live import Live, number_in
+from healing_pipeline.web.dashboard.parts import Dashboard
+from healing_pipeline.web.dashboard.rendering import (
+    AT,
+    environment,
+    packed,
+    page_response,
+    rendered,
+    theme_of,
+)
+from healing_pipeline.web.dashboard.snapshot import WORST_FIRST, Row
+
+# A browser without scripts asks for the page again after so long.
+RELOAD_S = 15
+
+
+def pages_of(dashboard: Dashboard, live: Live) -> list[BaseRoute]:
+    """The overview, its socket, and the same for browsers whose sockets fail."""
+    rows = Rows(dashboard)
+
+    async def show(request: Request) -> Response:
+        live.watch()
+        theme = theme_of(request)
+
+        def make() -> Response:
+            return page_response(request, rows.page(live, theme))
+
+        return await dashboard.database.compute(make)
+
+    async def tell(request: Request) -> Response:
+        live.watch()
+        asked = request.query_params
+        changes = live.board.changes
+        missed = changes.since(asked.get("epoch", ""), number_in(asked.get("after", "")))
+        messages = [changes.whole()] if missed is None else missed
+        content = f"[{','.join(messages)}]".encode()
+        return await dashboard.database.compute(
+            partial(packed, request, content, "application/json")
+        )
+
+    async def tell_banner(request: Request) -> Response:
+        top = live.board.changes.now[1].top
+        return packed(request, orjson.dumps({"banner": top["banner"]}), "application/json")
+
+    async def listen(socket: WebSocket) -> None:
+        await live.sockets.serve(socket)
+
+    return [
+        Route(AT, show),
+        Route(f"{AT}/state.json", tell),
+        Route(f"{AT}/banner.json", tell_banner),
+        WebSocketRoute(f"{AT}/live", listen),
+    ]
+
+
+class Rows:
+    """The page as text; a row that did not change is not written again.
+
+    Parameters
+    ----------
+    dashboard : Dashboard
+    """
+
+    def __init__(self, dashboard: Dashboard) -> None:
+        self._catalog = dashboard.catalog
+        self._written: dict[str, tuple[Row, Markup]] = {}
+
+    def page(self, live: Live, theme: str | None) -> str:
+        """The whole page, as it is now."""
+        seq, state = live.board.changes.now
+        sources = [
+            {
+                "name": name,
+                "row": self._row(state, name),
+                "endpoints": [
+                    self._row(state, each.id) for each in self._catalog.endpoints_of(name)
+                ],
+                "counts": state.rows[name]["w"],
+            }
+            for name in self._catalog.sources
+            if name in state.rows
+        ]
+        values = {
+            "here": "Overview",
+            "banner": live.board.banner,
+            "epoch": live.board.changes.epoch,
+            "seq": seq,
+            "top": state.top,
+            "sources": sources,
+            "states": WORST_FIRST,
+            "reload_s": RELOAD_S,
+        }
+        return rendered("overview.html", values, theme)
+
+    def _row(self, state: State, name: str) -> Markup:
+        row = state.rows[name]
+        known = self._written.get(name)
+        if known is None or known[0] is not row:
+            known = self._written[name] = (row, row_text(name, row))
+        return known[1]
+
+
+def row_text(name: str, row: Row) -> Markup:
+    """One row of the table, of an endpoint or of a whole source."""
+    values: Mapping[str, Any] = {
+        "name": name,
+        "short": name.partition("/")[2],
+        "row": row,
+        "bar": paths_of(row["b"]),
+    }
+    return Markup(_row_template().render(values))  # noqa: S704 (a template that escapes)
+
+
+@cache
+def _row_template() -> Template:
+    return environment().get_template("overview_row.html")
