@@ -52,7 +52,7 @@ class MailChannel:
             refused = {each: error.recipients.get(each, _NOT_ASKED) for each in wanted}
         except smtplib.SMTPResponseException as error:
             said = f"{error.smtp_code} {_text(error.smtp_error)}"
-            what = "refuses user or password" if _is_login(error) else "refuses"
+            what = "refuses the login" if _is_login(error) else "refuses"
             return self._failed(
                 f"{self.account.host} {what}: {said}",
                 permanent=is_permanent_reply(error.smtp_code),

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -75,10 +76,7 @@ class AlertsProcess:
             self._thread("fold", lambda: self._each(FOLD_EVERY_S, self._fold)),
             self._thread("listen", self._listen),
             self._thread("route", self._route),
-            *(
-                self._thread(each.name, lambda each=each: self._send(each))
-                for each in self._senders
-            ),
+            *(self._thread(each.name, partial(self._send, each)) for each in self._senders),
         ]
         for part in parts:
             part.start()
