@@ -67,7 +67,7 @@ SELECT alert.id AS alert_id, alert.at, alert.group_id, alert.kind, alert.level, 
  WHERE alert.id = ANY(:alert_ids)
  ORDER BY alert.id;
 
--- name: keep_claim!
+-- name: keep_claim()!
 -- A claim must not outlive its holder where the network hides that it is gone.
 SET LOCAL idle_in_transaction_session_timeout = '10min';
 
