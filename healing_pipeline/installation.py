@@ -31,6 +31,9 @@ from healing_pipeline.providers.registry import provider_named, provider_names
 STATE_DIR_VARIABLE = "HEALING_STATE_DIR"
 CONFIG_VARIABLE = "HEALING_CONFIG"
 
+# Where people reach Dagster's web page: messages link to it.
+DAGSTER_PAGE_VARIABLE = "HEALING_DAGSTER_PAGE"
+
 # For drills alone: seconds by which every clock of this process is ahead of the machine's, so that
 # all processes of a drill live at the simulated market's date. Never set it where data is real.
 CLOCK_OFFSET_VARIABLE = "HEALING_CLOCK_OFFSET_S"

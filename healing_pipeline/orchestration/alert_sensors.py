@@ -75,15 +75,20 @@ class Watched:
     last_s: float
 
     @classmethod
-    def of_cursor(cls, cursor: str | None, now_s: float) -> Watched:
-        """Read what `cursor` wrote, after a break or without; from now on where there is none."""
+    def of_cursor(cls, cursor: str | None, now_s: float) -> tuple[Watched, datetime]:
+        """Read what `cursor` wrote, after a break or without; and when that was.
+
+        From now on where there is none.
+        """
         try:
             said = json.loads(cursor or "null")
             found = cls(**{name: said[name] for name in ("check", "runs_s", "since_s", "last_s")})
         except (ValueError, TypeError, KeyError):
-            return cls(None, now_s, now_s, now_s)
+            return cls(None, now_s, now_s, now_s), datetime.fromtimestamp(now_s, UTC)
         is_break = now_s - found.last_s > BREAK_S
-        return replace(found, since_s=now_s if is_break else found.since_s, last_s=now_s)
+        since_s = now_s if is_break else found.since_s
+        last_at = datetime.fromtimestamp(found.last_s, UTC)
+        return replace(found, since_s=since_s, last_s=now_s), last_at
 
     @property
     def cursor(self) -> str:
@@ -103,8 +108,8 @@ def alert_watch(
 ) -> dg.SensorResult:
     """Look at what Dagster has on record since the last time."""
     instance, now = context.instance, machine_now()
-    watched = Watched.of_cursor(context.cursor, now.timestamp())
-    evaluated = evaluated_since(instance, watched.check)
+    watched, last_at = Watched.of_cursor(context.cursor, now.timestamp())
+    evaluated = evaluated_since(instance, watched.check, last_at)
     late, go_on = tell_of_untold(
         instance, datetime.fromtimestamp(watched.runs_s, UTC), healing_alerts, now
     )

@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from healing_pipeline.errors import StorageError
-from healing_pipeline.installation import state_dir, system_clock
+from healing_pipeline.installation import DAGSTER_PAGE_VARIABLE, state_dir, system_clock
 from healing_pipeline.storage.brief import BriefConnection, brief_connection
 from healing_pipeline.storage.database import URL_VARIABLE, running_url
 
-PAGE_VARIABLE = "HEALING_DAGSTER_PAGE"
 DEFAULT_PAGE = "http://127.0.0.1:3000"
 
 
@@ -64,7 +63,7 @@ class AlertsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def run_page(self, run_id: str) -> str:
         """Where people read of a run."""
-        page = self.page or os.environ.get(PAGE_VARIABLE) or DEFAULT_PAGE
+        page = self.page or os.environ.get(DAGSTER_PAGE_VARIABLE) or DEFAULT_PAGE
         return f"{page.rstrip('/')}/runs/{run_id}"
 
     def now(self) -> datetime:

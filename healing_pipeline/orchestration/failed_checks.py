@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster import DagsterEventType
+from dagster import DagsterEventType, RunShardedEventsCursor
 
 from healing_pipeline.control import dagster_alerts
 from healing_pipeline.control.dagster_alerts import Failed, Subject, succeeded, tell
@@ -19,6 +19,8 @@ from healing_pipeline.storage.brief import BriefConnection
 
 # Evaluations of a tick; what is beyond them waits for the next.
 MOST = 1000
+
+OVERLAP = timedelta(seconds=10)
 
 LEVELS = {
     dg.AssetCheckSeverity.WARN: Severity.WARNING,
@@ -55,16 +57,28 @@ class Evaluated:
         return evidence_line("; ".join(filter(None, (said.description, *values))) or "no reason")
 
 
-def evaluated_since(instance: dg.DagsterInstance, after: int | None) -> list[Evaluated]:
-    """The evaluations after one, the oldest first; without one the newest, to begin with."""
-    kind = DagsterEventType.ASSET_CHECK_EVALUATION
+def evaluated_since(
+    instance: dg.DagsterInstance, after: int | None, at: datetime
+) -> list[Evaluated]:
+    """The evaluations after one, the oldest first; without one the newest, to begin with.
+
+    Parameters
+    ----------
+    at : datetime
+        When that one was seen. Dagster's files, unlike its PostgreSQL, do not number events across
+        runs: there whatever is of a run that went on since is seen again, which does no harm.
+    """
+    kind, cursor = DagsterEventType.ASSET_CHECK_EVALUATION, None
+    if after is not None:
+        sharded = instance.event_log_storage.is_run_sharded
+        cursor = RunShardedEventsCursor(after, at - OVERLAP) if sharded else after
     records = instance.event_log_storage.get_event_records(
-        dg.EventRecordsFilter(event_type=kind, after_cursor=after),
+        dg.EventRecordsFilter(event_type=kind, after_cursor=cursor),
         limit=MOST,
         ascending=after is not None,
     )
     found = []
-    for each in sorted(records, key=lambda record: record.storage_id):
+    for each in sorted(records, key=lambda each: (each.event_log_entry.timestamp, each.storage_id)):
         entry = each.event_log_entry
         evaluation = entry.get_dagster_event().asset_check_evaluation_data
         run_id = entry.run_id

@@ -236,7 +236,13 @@ def settle_op(
     session.recorder.flush()
     with session.database.connection() as connection:
         settled = heal_run.settle(
-            connection, case.taken, case.diagnosis, case.end, case.checks, session.clock.now()
+            connection,
+            case.taken,
+            case.diagnosis,
+            case.end,
+            case.checks,
+            session.clock.now(),
+            catalog=session.catalog,
         )
     moments = (*case.moments, began_at, time.time())
     stats = context.instance.get_run_stats(context.run_id)

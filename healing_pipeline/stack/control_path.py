@@ -67,6 +67,8 @@ class Surroundings:
             WARM_VARIABLE: str(self.warm_folder),
             # Or a backfill of a year of hours would open a connection for each of them.
             "DAGSTER_EVENT_BATCH_SIZE": "1000",
+            # Or a sensor of failed runs would hear of five in a turn, however many failed.
+            "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": "50",
             # The web page and the sensors' evaluations are no terminals.
             "NO_COLOR": "1",
         }

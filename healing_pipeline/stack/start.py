@@ -16,7 +16,11 @@ from random import Random
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
 from healing_pipeline.errors import ConfigurationError, HealingPipelineError
-from healing_pipeline.installation import STATE_DIR_VARIABLE, load_catalog
+from healing_pipeline.installation import (
+    DAGSTER_PAGE_VARIABLE,
+    STATE_DIR_VARIABLE,
+    load_catalog,
+)
 from healing_pipeline.simulator.control import SimulatorControl
 from healing_pipeline.simulator.hosts import HOSTS, control_address
 from healing_pipeline.simulator.scenario import load_scenario
@@ -213,7 +217,8 @@ def _start_processes(
     group: ProcessGroup,
     tell: Tell,
 ) -> None:
-    env = surroundings.environment(os.environ)
+    # Messages link to the page of a run.
+    env = {**surroundings.environment(os.environ), DAGSTER_PAGE_VARIABLE: plan.page}
     port = load_settings(plan.config, environ=os.environ).simulator_port
     until = time.monotonic() + READY_WITHIN_S
     if catalog.upstreams is Upstreams.SIMULATED:

@@ -72,6 +72,11 @@ def test_every_source_has_a_sensor_that_runs_unasked(
     automation = sensors.pop("learning_automation")
     assert isinstance(automation, dg.AutomationConditionSensorDefinition)
     assert (automation.minimum_interval_seconds, automation.default_status) == (30, RUNNING)
+    for name, every_s in (("alert_on_run_failure", 10), ("alert_watch", 20)):
+        teller = sensors.pop(name)
+        assert isinstance(teller, dg.SensorDefinition)
+        assert (teller.minimum_interval_seconds, teller.default_status) == (every_s, RUNNING)
+        assert not teller.targets, "it asks for no runs"
     assert {
         name: (each.job_name, each.minimum_interval_seconds, each.default_status)
         for name, each in sensors.items()
@@ -355,7 +360,7 @@ def test_who_merges_needs_no_configuration_at_the_default_place(
     empty = tmp_path / "empty"
     empty.mkdir()
     done = run(empty, "-c", program, str(config))
-    assert (done.returncode, done.stdout) == (0, "13\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "15\n"), done.stderr
 
 
 # -- dagster.yaml ----------------------------------------------------------------------------------
