@@ -139,6 +139,40 @@ def unsilence(
     raise typer.Exit(command.unsilence(config, number, as_json=as_json))
 
 
+@alerts.command()
+def run(config: Config = DEFAULT_CONFIG) -> None:
+    """Look after alerts: find what people must know, and send it; Ctrl-C stops it."""
+    from healing_pipeline.cli import alerts_run as command
+
+    raise typer.Exit(command.run(config))
+
+
+@alerts.command("test")
+def try_channels(
+    channel: Annotated[str | None, typer.Option(help="This channel alone.")] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Send a message to every channel, as an alert is sent, and say what became of each."""
+    from healing_pipeline.cli import alerts_run as command
+
+    raise typer.Exit(command.try_channels(config, channel, as_json=as_json))
+
+
+@alerts.command()
+def deliveries(
+    config: Config = DEFAULT_CONFIG,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Let what failed for good be tried once more.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List what became of the messages of a week: what failed first, then what waits."""
+    from healing_pipeline.cli import alerts_run as command
+
+    raise typer.Exit(command.deliveries(config, retry=retry, as_json=as_json))
+
+
 @maintenance.callback()
 def _maintenance(
     context: typer.Context, config: Config = DEFAULT_CONFIG, as_json: Json = False

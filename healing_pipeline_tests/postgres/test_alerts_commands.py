@@ -1,172 +1,96 @@
-"""`healing alerts` as its commands meet the tables; in this process, to be quick."""
+"""`healing alerts test` and `deliveries`, over real tables and a real server to send to."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from storage_samples import AAPL, begin
-from typer.testing import CliRunner
+from post_offices import free_port, http_server, mail_server
+from storage_samples import NOON
 
+from healing_pipeline.alerting.messages import Kind
 from healing_pipeline.catalog.default import write_default
-from healing_pipeline.cli.app import app
-from healing_pipeline.control.alerting import fire, recover
+from healing_pipeline.cli import alerts_run
 from healing_pipeline.errors import ConfigurationError
-from healing_pipeline.incidents.detection import Severity
-from healing_pipeline.storage import alert_groups
-from healing_pipeline.storage.database import Database
+from healing_pipeline.storage.alerts import alerts_since
+from healing_pipeline.storage.database import URL_VARIABLE
 
-DOWN = "source:yahoo:unreachable"
+CHANNELS = """
+alerts:
+  url: https://healing.test
+  channels:
+    mail: {env: ALERTS_MAIL_URL}
+    hook: {env: ALERTS_HOOK_URL, levels: [critical]}
+"""
 
 
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("alerts") / "healing_config.yaml"
-    write_default(path)
+@pytest.fixture
+def config(tmp_path: Path, database_url: str, monkeypatch) -> Path:
+    path = tmp_path / "healing_config.yaml"
+    write_default(path, force=False)
+    path.write_text(path.read_text() + CHANNELS)
+    monkeypatch.setenv(URL_VARIABLE, database_url)
+    monkeypatch.setenv("HEALING_STATE_DIR", str(tmp_path / "state"))
     return path
 
 
 @pytest.fixture
-def healing(config, database_url, monkeypatch):
-    monkeypatch.setenv("HEALING_DATABASE_URL", database_url)
-    monkeypatch.setenv("HEALING_CONFIG", str(config))
-    monkeypatch.setenv("USER", "ann")
-
-    def run(*arguments):
-        done = CliRunner().invoke(app, ["alerts", *arguments], catch_exceptions=True)
-        if isinstance(done.exception, ConfigurationError):
-            raise done.exception
-        assert done.exit_code == 0, done.output
-        return done.stdout
-
-    run.json = lambda *arguments: json.loads(run(*arguments, "--json"))
-    return run
-
-
-@pytest.fixture
-def firing(database_url):
-    """A group that fires, and one of long ago."""
-    with Database(database_url, max_size=1) as database, database.connection() as connection:
-        now = datetime.now(UTC)
-        long_ago = now - timedelta(days=9)
-        fire(
-            connection,
-            fingerprint="source:fred:key",
-            level=Severity.CRITICAL,
-            title="fred refuses its key",
-            body="",
-            at=long_ago,
-            source="fred",
+def post(monkeypatch):
+    with mail_server() as server:
+        monkeypatch.setenv(
+            "ALERTS_MAIL_URL",
+            f"mailto://healing@healing.test:{server.port}"
+            "?smtp=127.0.0.1&mode=insecure&to=oncall@healing.test",
         )
-        recover(connection, fingerprint="source:fred:key", at=long_ago, note="")
-        (old,) = alert_groups.firing_groups(connection)
-        alert_groups.resolve_group(connection, old.id, long_ago)
-        return fire(
-            connection,
-            fingerprint=DOWN,
-            level=Severity.ERROR,
-            title="yahoo cannot be reached [/red]",
-            body="no strategy helped",
-            at=now,
-            source="yahoo",
-            incident_id=begin(connection, AAPL).incident_id,
-            detail={"action": "look at the provider's status page"},
-        )
+        yield server
 
 
-def test_what_fires_is_listed_first_and_what_is_over_with_all(healing, firing):
-    assert "yahoo cannot be reached [/red]" in healing()
-    (only,) = healing.json("list")
-    assert (only["id"], only["state"], only["endpoints"]) == (firing, "firing", [AAPL])
-    assert "told at" in only["told"]
-    first, second = healing.json("list", "--all")
-    assert (first["id"], second["state"]) == (firing, "resolved")
+def printed(capsys) -> dict[str, dict[str, object]]:
+    return {each["channel"]: each for each in json.loads(capsys.readouterr().out)}
 
 
-def test_one_is_shown_with_its_messages_incidents_and_why(healing, firing):
-    text = healing("show", str(firing))
-    for said in ("no strategy helped", "status page", "nobody was told yet", AAPL, "no answer"):
-        assert said in " ".join(text.split())
-    shown = healing.json("show", str(firing))
-    assert [each["kind"] for each in shown["messages"]] == ["fired"]
-    assert shown["incidents"][0]["endpoint"] == AAPL
+def test_a_test_reaches_every_channel_and_says_so(config, post, monkeypatch, capsys, database):
+    with http_server() as hooks:
+        monkeypatch.setenv("ALERTS_HOOK_URL", f"json://127.0.0.1:{hooks.port}/alerts")
+        assert alerts_run.try_channels(config, None, as_json=True) == 0
+    found = printed(capsys)
+    assert {name: each["state"] for name, each in found.items()} == {
+        "web": "sent",
+        "mail": "sent",
+        "hook": "sent",
+    }
+    (letter,) = post.letters
+    assert letter.parsed["Subject"] == "[TEST] This is a test, nothing is wrong"
+    (request,) = hooks.requests
+    assert request.json["link"] == "https://healing.test/health-dashboard/alerts"
+    with database.connection() as connection:
+        (alert,) = alerts_since(connection, NOON)
+    assert (alert.kind, alert.group_id) == (Kind.TEST, None)
 
 
-def test_one_is_acknowledged_once(healing, firing):
-    assert healing.json("ack", str(firing))["acknowledged_by"] == "ann"
-    assert "ann sees to alert" in healing("ack", str(firing), "--by", "bob")
-    assert "acknowledged, so it is not repeated" in healing.json("list")[0]["told"]
+def test_a_channel_that_does_not_take_the_test_is_named_with_its_cure(
+    config, post, monkeypatch, capsys
+):
+    monkeypatch.delenv("ALERTS_HOOK_URL", raising=False)
+    assert alerts_run.try_channels(config, None, as_json=False) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "ALERTS_HOOK_URL is not set" in said.replace("ALERTS_HOOK_ URL", "ALERTS_HOOK_URL")
+    assert len(post.letters) == 1, "the other has it"
+    monkeypatch.setenv("ALERTS_HOOK_URL", f"json://x:Pa55word@127.0.0.1:{free_port()}/alerts")
+    assert alerts_run.try_channels(config, "hook", as_json=True) == 1
+    found = printed(capsys)
+    assert set(found) == {"web", "hook"}
+    assert found["hook"]["state"] == "failed", "a test is not tried again for a day"
+    assert "Connection error" in str(found["hook"]["error"])
+    assert "Pa55word" not in str(found)
+    assert alerts_run.deliveries(config, retry=False, as_json=True) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [each["state"] for each in listed] == ["failed", "failed", "sent"]
+    assert alerts_run.deliveries(config, retry=True, as_json=False) == 0
+    assert "2 that failed are tried again" in capsys.readouterr().out
 
 
-def test_a_silence_is_made_listed_and_ended(healing, firing):
-    made = healing.json("silence", "--endpoint", "chart-*", "--for", "2h", "--reason", "known")
-    assert AAPL in made["endpoints"]
-    (found,) = healing.json("silences")
-    assert (found["made_by"], found["reason"], found["endpoint"]) == ("ann", "known", "chart-*")
-    assert "muted: silence" in healing.json("list")[0]["told"]
-    assert "told of" in healing("unsilence", str(made["silence"]))
-    assert healing.json("silences") == []
-
-
-def test_maintenance_is_begun_listed_and_ended(healing, firing):
-    made = healing.json(
-        "maintenance", "begin", "--source", "yahoo", "--for", "1h30m", "--reason", "moves"
-    )
-    assert "moves" in healing("maintenance")
-    assert "muted: maintenance" in healing.json("list")[0]["told"]
-    healing("maintenance", "end", str(made["maintenance"]))
-    assert healing.json("maintenance", "list") == []
-    later = healing.json(
-        "maintenance", "begin", "--at", "2090-01-01T02:00", "--for", "1h", "--reason", "moves"
-    )
-    assert later["ends_at"] == "2090-01-01 03:00:00+00:00"
-    assert "told at" in healing.json("list")[0]["told"]
-
-
-WHY = ("--reason", "known")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("show", "999"), "no alert 999"),
-        (("ack", "999"), "no alert 999"),
-        (("unsilence", "999"), "not in force"),
-        (("silence", "--for", "2h", "--reason", " "), "reason is needed"),
-        (("silence", "--for", "soon", *WHY), "--for is 'soon'"),
-        (("silence", "--for", "0h", *WHY), "--for is '0h'"),
-        (("silence", "--for", "93d", *WHY), "92d at most"),
-        (("silence", "--for", "1h", "--source", "yaho", *WHY), "Did you mean `yahoo`"),
-        (("silence", "--for", "1h", "--endpoint", "chart-zz*", *WHY), "No endpoint is called"),
-        (
-            ("silence", "--for", "1h", "--source", "fred", "--endpoint", "chart-*", *WHY),
-            "No endpoint of fred",
-        ),
-        (("maintenance", "end", "999"), "no maintenance 999"),
-        (("maintenance", "begin", "--for", "1h", "--at", "monday", *WHY), "--at is 'monday'"),
-        (("maintenance", "begin", "--for", "1h", "--at", "2020-01-01", *WHY), "was over"),
-    ],
-)
-def test_what_cannot_be_done_is_refused_with_the_cure(healing, arguments, said):
-    with pytest.raises(ConfigurationError, match=said):
-        healing(*arguments)
-
-
-def test_an_alert_that_is_over_needs_nobody(healing, firing):
-    over = next(each["id"] for each in healing.json("list", "--all") if each["id"] != firing)
-    with pytest.raises(ConfigurationError, match="was over"):
-        healing("ack", str(over))
-
-
-def test_nobody_can_acknowledge_without_a_name(healing, firing, monkeypatch):
-    monkeypatch.delenv("USER")
-    monkeypatch.delenv("LOGNAME", raising=False)
-    with pytest.raises(ConfigurationError, match="--by NAME"):
-        healing("ack", str(firing))
-
-
-def test_options_before_the_command_would_be_forgotten_and_are_refused(config, healing):
-    done = CliRunner().invoke(app, ["alerts", "--config", "other.yaml", "list"])
-    assert done.exit_code == 2
-    assert "behind the command" in done.output
+def test_a_channel_of_another_name_is_refused(config):
+    with pytest.raises(ConfigurationError, match=r"'mali' is no channel.*mail"):
+        alerts_run.try_channels(config, "mali", as_json=False)
