@@ -199,6 +199,16 @@ def lone_alerts(connection: Connection[Any], limit: int) -> list[SavedAlert]:
     return [alert_of_row(row) for row in _SQL.lone_alerts(connection, limit=limit)]
 
 
+def source_letters(
+    connection: Connection[Any], since: datetime, until: datetime
+) -> dict[str, list[tuple[int, str]]]:
+    """How each quarter since 1970 went for a source: ``f``, ``h`` or ``l``; by source."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for row in _SQL.source_letters(connection, since=since, until=until):
+        found.setdefault(row["source"], []).append((row["quarter"], row["letter"]))
+    return found
+
+
 def _page(endpoint: str, before: Key | None, limit: int) -> dict[str, Any]:
     at, last = (None, None) if before is None else before
     return {"endpoint": endpoint, "before_at": at, "before_id": last, "limit": limit}

@@ -122,3 +122,14 @@ SELECT id, at, incident_id, level, title, body, dedupe_key, group_id, kind, sour
  WHERE group_id IS NULL
  ORDER BY id DESC
  LIMIT :limit;
+
+-- name: source_letters(since, until)
+-- How each quarter of an hour went for the endpoints of a source together, the worst first; letters
+-- and rules as in the statement `day` of dashboards.sql. Empty: nobody looked.
+SELECT source, (extract(epoch FROM quarter) / 900)::int AS quarter,
+       CASE WHEN bool_or(reader_errors > 0 OR unhealed) THEN 'f'
+            WHEN bool_or(met_fault > 0 OR failures > 0 OR ill) THEN 'h'
+            ELSE 'l' END AS letter
+  FROM health_in(:since, :until)
+ GROUP BY source, quarter
+ ORDER BY source, quarter;

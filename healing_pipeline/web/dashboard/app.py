@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 from starlette.routing import BaseRoute, Route
 
-from healing_pipeline.web.dashboard import alerts_page, endpoint_page, incident_page, overview
+from healing_pipeline.web.dashboard import (
+    alerts_page,
+    endpoint_page,
+    incident_page,
+    metrics,
+    overview,
+    status,
+)
 from healing_pipeline.web.dashboard.live import Live
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import ASSETS_AT, asset_response
@@ -16,6 +23,8 @@ PAGES: tuple[Callable[[Dashboard], list[BaseRoute]], ...] = (
     endpoint_page.pages_of,
     incident_page.pages_of,
     alerts_page.pages_of,
+    status.pages_of,
+    metrics.pages_of,
 )
 
 

@@ -144,7 +144,7 @@ def _bounded(receive: Receive) -> Receive:
 
 def is_dashboards(path: str) -> bool:
     """Whether a path is one of the dashboard's."""
-    return path == AT or path.startswith(f"{AT}/")
+    return path in {AT, "/metrics"} or path.startswith(f"{AT}/")
 
 
 def name_in(host: str) -> str:
