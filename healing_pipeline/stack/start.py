@@ -253,6 +253,13 @@ def _start_processes(
         env,
         plan.root,
     )  # fmt: skip
+    tell("Alerts ...")
+    group.start(
+        "alerts",
+        [sys.executable, "-m", "healing_pipeline", "alerts", "run", f"--config={plan.config}"],
+        env,
+        plan.root,
+    )
     wait_until(lambda: is_open(plan.gateway_port), group, until, "the gateway")
     wait_until(lambda: is_open(plan.port), group, until, "Dagster's web page")
     if catalog.upstreams is Upstreams.SIMULATED:
