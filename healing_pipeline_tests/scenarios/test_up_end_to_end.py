@@ -106,7 +106,9 @@ def test_a_failure_is_healed_through_dagster_and_the_stack_stops_without_a_trace
         assert "runs already" in second.stderr
         assert len(second.stderr.strip().splitlines()) == 1
         started = _family(up.pid)
-        assert len(started) >= 7
+        assert len(started) >= 8
+        alerts = (state / "logs" / "alerts.log").read_text()
+        assert "Alerts are looked after. Channels: none but the dashboard." in alerts
     finally:
         asked = time.monotonic()
         up.send_signal(signal.SIGTERM)
@@ -122,6 +124,7 @@ def test_a_failure_is_healed_through_dagster_and_the_stack_stops_without_a_trace
     assert not is_open(gateway_port)
     assert not (state / "code.sock").exists()
     assert (state / "up.lock").read_text() == ""
+    assert "Stopped." in (state / "logs" / "alerts.log").read_text()
 
 
 @pytest.mark.processes
