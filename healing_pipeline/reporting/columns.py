@@ -67,6 +67,22 @@ SLO_COLUMNS = (
     Column("burn_3d", "float", "The same over three days"),
 )
 
+ENDPOINT_COLUMNS = (
+    Column("source", "string", "Whose endpoint it is"),
+    Column("endpoint", "string", "What was read and watched"),
+    Column("requests", "int", "Readers' requests in the window"),
+    Column("reader_errors", "int", "Of those, the ones without an accepted answer"),
+    Column("error_rate", "float", "Without an answer, of all; empty when nobody asked"),
+    Column("met_fault", "int", "Requests whose first attempt met a healable failure"),
+    Column("healed_requests", "int", "Of those, the answered ones"),
+    Column("healing_rate", "float", "Answered, of the requests that met a healable failure"),
+    Column("probes", "int", "Probes in the window, without those that met the caller's fault"),
+    Column("failures", "int", "Of those, the failed ones"),
+    Column("uptime", "float", "Good probes, of all; empty without probes"),
+    Column("mean_s", "float", "Mean seconds to an answer; of probes where nobody read"),
+    Column("worst_p95_s", "float", "Largest 95th percentile of a quarter of an hour"),
+)
+
 INCIDENT_COLUMNS = (
     Column("id", "int", "Number of the incident"),
     Column("source", "string", "Whose endpoint it is"),

@@ -12,6 +12,7 @@ from psycopg import Connection
 
 from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, ProbeResult
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.reporting.learning_plot import LearningDay
 from healing_pipeline.storage.alerts import SavedAlert, alert_of_row
 from healing_pipeline.storage.incident_rows import IncidentEventRow, IncidentRow
 from healing_pipeline.storage.incidents import event_of_row, incident_of_row
@@ -207,6 +208,16 @@ def source_letters(
     for row in _SQL.source_letters(connection, since=since, until=until):
         found.setdefault(row["source"], []).append((row["quarter"], row["letter"]))
     return found
+
+
+def learning_days(
+    connection: Connection[Any], from_at: datetime, to_at: datetime
+) -> list[LearningDay]:
+    """How healing went day by day, from what is folded."""
+    return [
+        LearningDay(row["day"].date(), row["healed"], row["first_try"], row["headroom"])
+        for row in _SQL.learning_days(connection, from_at=from_at, to_at=to_at)
+    ]
 
 
 def _page(endpoint: str, before: Key | None, limit: int) -> dict[str, Any]:

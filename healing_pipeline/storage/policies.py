@@ -80,6 +80,12 @@ def active_policy(connection: Connection[Any]) -> tuple[int, Policy] | None:
         return None
 
 
+def active_version(connection: Connection[Any]) -> int | None:
+    """The version of the policy in force; None before the first."""
+    newest = _SQL.newest_publication(connection)
+    return None if newest is None else int(newest["version"])
+
+
 def take_turn(connection: Connection[Any]) -> None:
     """Let nobody else publish until the end of the transaction."""
     _SQL.take_turn(connection)

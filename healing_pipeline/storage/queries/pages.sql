@@ -133,3 +133,32 @@ SELECT source, (extract(epoch FROM quarter) / 900)::int AS quarter,
   FROM health_in(:since, :until)
  GROUP BY source, quarter
  ORDER BY source, quarter;
+
+-- name: learning_days(from_at, to_at)
+-- By day: of the readers' requests that met a healable failure, the share that was answered; of the
+-- attempts with a strategy, the share that healed; and where the day's last policy stood between no
+-- learning and hindsight. From what is folded, so that months of it are read at once; what is not
+-- folded yet is not in it. Null where there was none; empty: none of all.
+WITH asked AS (
+    SELECT date_bin('1 day', quarter, 'epoch') AS day,
+           sum(healed)::float8 / NULLIF(sum(met_fault), 0) AS healed
+      FROM health_quarter
+     WHERE quarter >= :from_at AND quarter < :to_at
+     GROUP BY day
+), tried AS (
+    SELECT date_bin('1 day', hour, 'epoch') AS day, sum(healed)::float8 / sum(tries) AS first_try
+      FROM inner_knowledge
+     WHERE hour >= :from_at AND hour < :to_at
+     GROUP BY day
+), judged AS (
+    SELECT DISTINCT ON (date_bin('1 day', as_of, 'epoch'))
+           date_bin('1 day', as_of, 'epoch') AS day,
+           (value_new - value_floor) / NULLIF(value_ceiling - value_floor, 0) AS headroom
+      FROM policy
+     WHERE as_of >= :from_at AND as_of < :to_at AND value_ceiling - value_floor > 0.001
+     ORDER BY date_bin('1 day', as_of, 'epoch'), as_of DESC
+)
+SELECT day, asked.healed, tried.first_try, judged.headroom
+  FROM asked FULL JOIN tried USING (day) FULL JOIN judged USING (day)
+ WHERE COALESCE(asked.healed, tried.first_try, judged.headroom) IS NOT NULL
+ ORDER BY day;

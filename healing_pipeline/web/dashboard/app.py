@@ -10,8 +10,10 @@ from healing_pipeline.web.dashboard import (
     alerts_page,
     endpoint_page,
     incident_page,
+    learning_page,
     metrics,
     overview,
+    reports_page,
     status,
 )
 from healing_pipeline.web.dashboard.live import Live
@@ -25,6 +27,8 @@ PAGES: tuple[Callable[[Dashboard], list[BaseRoute]], ...] = (
     alerts_page.pages_of,
     status.pages_of,
     metrics.pages_of,
+    reports_page.pages_of,
+    learning_page.pages_of,
 )
 
 
