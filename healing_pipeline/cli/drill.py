@@ -13,7 +13,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from healing_pipeline.cli.console import err, print_json
-from healing_pipeline.cli.drill_tables import show_all, show_report, show_side_by_side
+from healing_pipeline.cli.drill_tables import show_alerts, show_all, show_report, show_side_by_side
 from healing_pipeline.drill.run import run_drill
 from healing_pipeline.drill.score import is_clean
 from healing_pipeline.drill.stack_run import run_stack_drill
@@ -163,3 +163,4 @@ def _show(reports: Sequence[dict[str, Any]], launchers: int) -> None:
         show_side_by_side(reports)
     if len(reports) > launchers:
         show_all(reports)
+        show_alerts(reports)

@@ -32,7 +32,8 @@ def show_report(report: dict[str, Any]) -> None:
         ("time to heal (p50 / p95 / max)", _spread(report["time_to_heal_s"])),
         ("longest wait", f"{report['longest_wait_s'] or 0:.2f} s"),
         ("upstream calls per request", _calls(report["upstream_calls_per_request"])),
-        ("incidents, alerts", f"{report['incidents']}, {report['alerts_sent']}"),
+        ("incidents, alerts to people", f"{report['incidents']}, {report['alerts_sent']}"),
+        *_alert_rows(report["alerts"]),
         ("events told, lost, doubled", f"{report['events']}, {report['events_lost']}, "
          f"{report['events_doubled']}"),
         ("good data called bad", report["false_alarms"]),
@@ -57,6 +58,51 @@ def show_report(report: dict[str, Any]) -> None:
         out.print(each, markup=False)
     for each in report["lagging_examples"]:
         out.print(f"lagging: {each}", markup=False)
+
+
+def _alert_rows(alerts: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What people were told, and what Gatus would have sent of the same."""
+    kinds = ", ".join(f"{n} {kind}" for kind, n in alerts["messages"].items() if n) or "-"
+    gatus = alerts["gatus"]
+    return [
+        ("   messages, dashboard included", kinds),
+        ("   most for one incident, over what is allowed",
+         f"{alerts['per_incident_max']}, {alerts['over_allowed']}"),
+        ("   to be told of, missed", f"{alerts['to_be_told']}, {alerts['missed_incidents']}"),
+        ("   for healed faults", alerts["for_healed_faults"]),
+        ("   faults with an alert", f"{alerts['faults_with_alert']} of {alerts['faults']}"),
+        ("   Gatus: alerts, resolves", f"{gatus['alerts']}, {gatus['resolves']}"),
+        ("   Gatus: missed, for healed faults",
+         f"{gatus['missed_incidents']}, {gatus['for_healed_faults']}"),
+    ]  # fmt: skip
+
+
+def show_alerts(reports: Sequence[dict[str, Any]]) -> None:
+    """Print what people were told over all drills, beside what Gatus would have sent."""
+    table = Table(title=f"Alerts of {len(reports)} drills")
+    columns = ("", "messages", "most for one incident", "over", "missed", "for healed faults")
+    for column in columns:
+        table.add_column(column, justify="left" if not column else "right")
+    all_alerts = [each["alerts"] for each in reports]
+    table.add_row(
+        "healing_pipeline: to people",
+        str(sum(each["people_got"] for each in all_alerts)),
+        str(max(each["per_incident_max"] for each in all_alerts)),
+        str(sum(each["over_allowed"] for each in all_alerts)),
+        str(sum(each["missed_incidents"] for each in all_alerts)),
+        str(sum(each["for_healed_faults"] for each in all_alerts)),
+    )
+    gatus = [each["gatus"] for each in all_alerts]
+    table.add_row(
+        "Gatus, default rules",
+        str(sum(each["messages"] for each in gatus)),
+        "-",
+        "-",
+        str(sum(each["missed_incidents"] for each in gatus)),
+        str(sum(each["for_healed_faults"] for each in gatus)),
+    )
+    out.print(table)
+    out.print(f"Gatus: {gatus[0]['rules']}", markup=False)
 
 
 def show_side_by_side(reports: Sequence[dict[str, Any]]) -> None:

@@ -10,10 +10,12 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from healing_pipeline.drill.alerting import alert_report
 from healing_pipeline.drill.fates import Evidence, Fate, Read, fate_of, leaders, sightings
 from healing_pipeline.drill.frozen import FrozenLooks, frozen_looks
 from healing_pipeline.drill.judge import LAGGING, fault_of
 from healing_pipeline.drill.score import Books, FaultSeen, Outcome, score
+from healing_pipeline.drill.told import trace_of
 from healing_pipeline.drill.ways import longest_kept, way_existed
 from healing_pipeline.drill.world import line_of
 from healing_pipeline.healing.answer import PLAIN, Answer
@@ -23,7 +25,7 @@ from healing_pipeline.healing.strategies import RefreshSession
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.simulator.faults import FaultKind, FaultPlan
 from healing_pipeline.simulator.truth import Truth, digest
-from healing_pipeline.storage.counts import fact_ids, incident_counts
+from healing_pipeline.storage.counts import fact_ids, incident_count
 
 if TYPE_CHECKING:
     from healing_pipeline.drill.playing import Drill
@@ -54,6 +56,7 @@ def account_of(drill: Drill, connection: Connection[Any]) -> dict[str, Any]:
     seen = sightings(drill.reads, (*drill.telling.facts, *drill.told_elsewhere), evidence)
     met = Counter(each["fault"] for each in evidence.log.values() if each["fault"] is not None)
     in_time = [each for each in drill.scenario.faults if each.at_s < drill.duration_s]
+    alerts = alert_report(trace_of(drill, connection, outcomes))
     report = score(
         scenario=drill.scenario.name,
         seed=drill.seed,
@@ -71,8 +74,9 @@ def account_of(drill: Drill, connection: Connection[Any]) -> dict[str, Any]:
             )
             for each in in_time
         ],
-        books=_books(drill, connection),
+        books=_books(drill, connection, alerts["people_got"]),
     )
+    report["alerts"] = alerts
     report["description"] = drill.scenario.description
     report["mapped"] = list(drill.scenario.mapped)
     report["truth_digest"] = _digest(drill)
@@ -176,7 +180,7 @@ def _existed(drill: Drill, read: Read, fate: Fate, evidence: Evidence) -> bool:
     return way_existed(drill.catalog, endpoint, read.asked_at, at_s, evidence.plan)
 
 
-def _books(drill: Drill, connection: Connection[Any]) -> Books:
+def _books(drill: Drill, connection: Connection[Any], alerts_sent: int) -> Books:
     """Hold what was told against what the database has.
 
     Where other processes told as well, what they told is known from the database alone: then it is
@@ -185,13 +189,12 @@ def _books(drill: Drill, connection: Connection[Any]) -> Books:
     told = Counter(_id(fact) for fact in drill.telling.facts if not isinstance(fact, SnapshotFact))
     stored = Counter(fact_ids(connection))
     expected = told | Counter(set(stored)) if drill.told_elsewhere else told
-    incidents, alerts = incident_counts(connection)
     return Books(
         told=sum(told.values()),
         lost=sum((told - stored).values()),
         doubled=sum((stored - expected).values()),
-        incidents=incidents,
-        alerts_sent=alerts,
+        incidents=incident_count(connection),
+        alerts_sent=alerts_sent,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from healing_pipeline.control import heal_run
+from healing_pipeline.control.alerting import Alerting
 from healing_pipeline.control.look import HealRequest
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.drill.playing import Drill
@@ -17,8 +18,28 @@ from healing_pipeline.storage.routes import active_routes
 LOOK_EVERY_S = 0.5
 
 
+# And everything that people may have to be told of, as `healing alerts run` does.
+JUDGE_EVERY_S = 1.0
+
+
 async def control_loop(drill: Drill) -> None:
-    """Look and heal until cancelled."""
+    """Look, heal and tell people until cancelled."""
+    async with asyncio.TaskGroup() as together:
+        together.create_task(_look_and_heal(drill))
+        together.create_task(tell_people(drill))
+
+
+async def tell_people(drill: Drill) -> None:
+    """Do what the process of alerts does, but for sending, until cancelled."""
+    alerting = Alerting(drill.catalog, drill.catalog.alerts)
+    while True:
+        began = drill.clock.monotonic()
+        await drill.store(lambda connection: alerting.evaluate(connection, drill.clock.now()))
+        spent = drill.clock.monotonic() - began
+        await asyncio.sleep(max(0.05, JUDGE_EVERY_S - spent))
+
+
+async def _look_and_heal(drill: Drill) -> None:
     caller.set("control")
     watcher = Watcher(drill.catalog, drill.engine, drill.database, drill.record, drill.clock)
     heals: set[asyncio.Task[None]] = set()
@@ -64,7 +85,13 @@ async def _heal(drill: Drill, request: HealRequest) -> None:
         )
     await drill.store(
         lambda connection: heal_run.settle(
-            connection, taken, diagnosis, end, checks, drill.clock.now()
+            connection,
+            taken,
+            diagnosis,
+            end,
+            checks,
+            drill.clock.now(),
+            catalog=drill.catalog,
         )
     )
     await _refresh_routes(drill)

@@ -20,6 +20,7 @@ from psycopg import Connection
 from healing_pipeline.data_path import Engine
 from healing_pipeline.drill.account import account_of, evidence_of
 from healing_pipeline.drill.configuration import drill_config_text, unread_endpoints
+from healing_pipeline.drill.control_loop import tell_people
 from healing_pipeline.drill.detections import detection_report, detections
 from healing_pipeline.drill.fates import fate_of
 from healing_pipeline.drill.heal_times import HealRun, heal_report, heals_of
@@ -149,7 +150,7 @@ async def _run(
         memory.start()
         try:
             await asyncio.to_thread(memory.wait, 5.0)
-            await drive(drill, _keep_watch(dagster), progress)
+            await drive(drill, _beside(drill, dagster), progress)
             progress("waiting for the last heal runs", duration_s)
             await _last_heals(drill, dagster)
             load.append(_load())
@@ -194,6 +195,13 @@ def _shared_memory(drill: Drill, url: str, folder: Path) -> SharedMemory:
         take=take,
         is_known=parts.knows,
     )
+
+
+async def _beside(drill: Drill, dagster: ControlPath) -> None:
+    """What goes on beside the readers, in this process: Dagster's processes do the rest."""
+    async with asyncio.TaskGroup() as together:
+        together.create_task(_keep_watch(dagster))
+        together.create_task(tell_people(drill))
 
 
 async def _keep_watch(dagster: ControlPath) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.values import Catalog, Endpoint, Quota
@@ -37,6 +38,10 @@ EPOCH = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 
 # Half a minute of drill has to see what a day's probing sees.
 PROBE_INTERVAL_S = 5.0
+
+# And half a minute of drill has to see the end of an alert: what stays well for three seconds is
+# over, instead of for a minute. Every threshold is the default.
+DRILL_ALERTS = AlertSettings(keep_firing_for=timedelta(seconds=3))
 
 CLOCK_ASKINGS = 5
 
@@ -72,6 +77,7 @@ def drill_catalog(addresses: Mapping[tuple[str, str], str], scenario: Scenario) 
         ),
         MappingProxyType(endpoints),
         whole.upstreams,
+        alerts=DRILL_ALERTS,
     )
 
 

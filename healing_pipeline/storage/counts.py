@@ -17,10 +17,9 @@ def fact_ids(connection: Connection[Any]) -> list[str]:
     return [row["id"] for row in _SQL.fact_ids(connection)]
 
 
-def incident_counts(connection: Connection[Any]) -> tuple[int, int]:
-    """Incidents and alerts there were."""
-    row = _SQL.incident_counts(connection)
-    return row["incidents"], row["alerts"]
+def incident_count(connection: Connection[Any]) -> int:
+    """Incidents there were."""
+    return int(_SQL.incident_count(connection))
 
 
 def probe_results(connection: Connection[Any]) -> list[ProbeResult]:

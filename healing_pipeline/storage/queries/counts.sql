@@ -7,8 +7,8 @@ UNION ALL SELECT request_id::text FROM answer
 UNION ALL SELECT id::text FROM probe_result
 UNION ALL SELECT request_id || '/' || decision_no FROM decision;
 
--- name: incident_counts()^
-SELECT (SELECT count(*) FROM incident) AS incidents, (SELECT count(*) FROM alert) AS alerts;
+-- name: incident_count()$
+SELECT count(*)::int FROM incident;
 
 -- name: probe_results()
 -- What every probe found, in order. Empty: nobody probed.
