@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from healing_pipeline.cli import drill as command
+from healing_pipeline.drill.alerting import Trace, alert_report
 from healing_pipeline.drill.score import Books, Outcome, score
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.fidelity import Fidelity
@@ -27,6 +28,17 @@ TIMES = {
     "started_in_s": 9.0,
     "machine": {"cpus": 2, "load_before": 0.5, "load_after": 2.5},
 }
+NOTHING_TOLD = Trace(
+    duration_s=1.0,
+    messages=(),
+    groups=(),
+    ills=(),
+    readers=(),
+    looks=(),
+    observed=(),
+    faults=(),
+    failure_threshold=2,
+)
 CLEAN = Books(told=1, lost=0, doubled=0, incidents=0, alerts_sent=0)
 
 
@@ -59,7 +71,12 @@ def played(monkeypatch):
             faults=[],
             books=CLEAN,
         )
-        return {**made, "description": scenario.description, "mapped": list(scenario.mapped)}
+        return {
+            **made,
+            "alerts": alert_report(NOTHING_TOLD),
+            "description": scenario.description,
+            "mapped": list(scenario.mapped),
+        }
 
     def run_stack(*arguments, root, launcher, **more):
         began.append(launcher)
@@ -100,6 +117,14 @@ def test_a_single_drill_is_one_document_and_a_table_for_people(played, capsys):
     assert said.err == ""
     assert command.drill("calm", seed=3, duration_s=2.0, stack=False, as_json=False) == 0
     assert "Nothing fails" in capsys.readouterr().out
+
+
+def test_all_drills_end_with_a_row_of_alerts_beside_what_gatus_would_have_sent(played, capsys):
+    assert command.drill("all", seed=3, duration_s=2.0, stack=False, as_json=False) == 0
+    said = capsys.readouterr().out
+    assert f"Alerts of {len(command.drill_names())} drills" in said
+    assert "Gatus, default rules" in said
+    assert "failure-threshold 3, success-threshold 2" in said
 
 
 def test_a_mistake_in_any_file_is_found_before_the_first_drill(played):
