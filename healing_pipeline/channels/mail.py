@@ -22,7 +22,8 @@ from healing_pipeline.channels.message import Message, Outcome, Recipients
 from healing_pipeline.channels.refusals import is_permanent_reply
 from healing_pipeline.channels.secrecy import Secrets
 
-LIMIT_S = 60.0
+# A server that looks into letters takes its time to say that it has one.
+LIMIT_S = 120.0
 _NOT_ASKED = (421, b"the server closed the session before")
 
 
@@ -110,6 +111,8 @@ class MailChannel:
                 session.starttls(context=context)
             if account.user and account.password:
                 session.login(account.user, account.password)
+            if session.sock is not None:
+                session.sock.settimeout(self.limit_s)
             yield session
             # It has the letter: how it says goodbye does not matter.
             with suppress(smtplib.SMTPException, OSError):

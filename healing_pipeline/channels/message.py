@@ -79,11 +79,14 @@ class Outcome:
         Trying again would end the same way.
     error : str
         For a person, without secrets; of a message that was sent: who could not have it.
+    unanswered : bool
+        It went out and no answer came back, so that the other side may have it.
     """
 
     sent: bool
     permanent: bool = False
     error: str = ""
+    unanswered: bool = False
 
 
 class Recipients(Protocol):

@@ -10,7 +10,6 @@ from healing_pipeline.channels.mail_account import account_of
 from healing_pipeline.channels.message import Channel, Unusable
 from healing_pipeline.channels.secrecy import Secrets
 from healing_pipeline.channels.services import (
-    BASE_LIMIT_S,
     EACH_LIMIT_S,
     LONGEST_LIMIT_S,
     ServiceChannel,
@@ -41,5 +40,5 @@ def open_channel(settings: ChannelSettings, environ: Mapping[str, str]) -> Chann
         return Unusable(f"The address in {settings.env} has nobody to send to. {said}")
     if service.schema in {"mailto", "mailtos"} and service.pgp_mode == "no":
         return MailChannel(settings.name, account_of(service), secrets)
-    limit_s = min(LONGEST_LIMIT_S, BASE_LIMIT_S + EACH_LIMIT_S * len(service))
+    limit_s = min(LONGEST_LIMIT_S, EACH_LIMIT_S * len(service))
     return ServiceChannel(settings.name, url, secrets, limit_s)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 PASSING_STATUSES = frozenset({408, 425, 429})
 
 _NO_ANSWER = re.compile(r"connection error|timed? ?out|socket exception", re.IGNORECASE)
+_NO_REPLY = re.compile(r"read timed out|aborted|reset|disconnected|incomplete", re.IGNORECASE)
 _NOBODY_TO_TELL = re.compile(
     r"\bno (?:valid )?.{0,30}(?:targets?|recipients?|phone)", re.IGNORECASE
 )
@@ -28,6 +29,11 @@ def is_permanent_status(status: int) -> bool:
 def is_permanent_reply(code: int) -> bool:
     """Whether an SMTP reply refuses for good."""
     return 500 <= code < 600
+
+
+def is_unanswered(reasons: Sequence[str]) -> bool:
+    """Whether a service may have taken what it did not answer."""
+    return _NO_REPLY.search(" ".join(reasons)) is not None
 
 
 def is_permanent(statuses: Sequence[int], reasons: Sequence[str]) -> bool:

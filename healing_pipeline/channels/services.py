@@ -8,12 +8,14 @@ from typing import Any
 
 from healing_pipeline.channels.hearing import Heard, listening
 from healing_pipeline.channels.message import Message, Outcome, Recipients
-from healing_pipeline.channels.refusals import is_permanent
+from healing_pipeline.channels.refusals import is_permanent, is_unanswered
 from healing_pipeline.channels.secrecy import Secrets
 from healing_pipeline.channels.service_forms import call_for
 
-# Apprise waits 4 s to connect and 4 s for each answer, and some seconds between recipients.
-BASE_LIMIT_S, EACH_LIMIT_S, LONGEST_LIMIT_S = 20.0, 12.0, 240.0
+# Apprise would wait 4 s. A service that takes longer has the message, and would get it once more.
+ANSWERS_WITHIN_S = 30.0
+# Besides each answer: connecting, and the pause that Apprise makes between recipients.
+EACH_LIMIT_S, LONGEST_LIMIT_S = ANSWERS_WITHIN_S + 10.0, 240.0
 
 SILENT = "The service did not take it, and did not say why."
 
@@ -25,7 +27,10 @@ def read_service(url: str) -> tuple[Any, Heard]:
 
     asset = apprise.AppriseAsset(app_id="healing_pipeline", app_desc="healing_pipeline")
     with listening() as heard:
-        return apprise.Apprise.instantiate(url, asset=asset), heard
+        service = apprise.Apprise.instantiate(url, asset=asset)
+    if service is not None and service.socket_read_timeout == apprise.URLBase.socket_read_timeout:
+        service.socket_read_timeout = ANSWERS_WITHIN_S
+    return service, heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class ServiceChannel:
     name: str
     url: str = field(repr=False)
     secrets: Secrets = field(repr=False)
-    limit_s: float = BASE_LIMIT_S
+    limit_s: float = EACH_LIMIT_S
 
     def send(self, message: Message, recipients: Recipients) -> Outcome:
         """Send to each of the address's recipients that does not have it.
@@ -54,12 +59,18 @@ class ServiceChannel:
         if trial.is_sent or (is_late and trial.was_taken):
             return Outcome(sent=True)
         if is_late:
-            return Outcome(sent=False, error=f"No end of it within {self.limit_s:.0f} s.")
+            error = f"No end of it within {self.limit_s:.0f} s."
+            return Outcome(sent=False, error=error, unanswered=True)
         reasons = list(dict.fromkeys(trial.heard.reasons))
         error = self.secrets.strike(" ".join(reasons) or SILENT)
         permanent = trial.is_misfit or is_permanent(trial.heard.statuses, reasons)
         # Whoever can have it has it.
-        return Outcome(sent=permanent and trial.took_any, permanent=permanent, error=error)
+        return Outcome(
+            sent=permanent and trial.took_any,
+            permanent=permanent,
+            error=error,
+            unanswered=is_unanswered(reasons),
+        )
 
 
 class _Trial:

@@ -17,7 +17,7 @@ import psycopg
 from psycopg import Connection
 
 from healing_pipeline.alerting.settings import AlertSettings
-from healing_pipeline.control.delivering import Sender, route
+from healing_pipeline.control.delivering import Sender, give_up_unknown, route
 from healing_pipeline.errors import StorageError
 from healing_pipeline.storage.database import Database, listen
 
@@ -73,7 +73,7 @@ class AlertsProcess:
         """Run until `stopped` is set; tries that have begun may end."""
         parts = [
             self._thread("evaluate", lambda: self._each(EVALUATE_EVERY_S, self._evaluate)),
-            self._thread("fold", lambda: self._each(FOLD_EVERY_S, self._fold)),
+            self._thread("fold", lambda: self._each(FOLD_EVERY_S, self._tidy)),
             self._thread("listen", self._listen),
             self._thread("route", self._route),
             *(self._thread(each.name, partial(self._send, each)) for each in self._senders),
@@ -125,6 +125,10 @@ class AlertsProcess:
                 work(connection, self._now())
             self._there(name)
             self._stopped.wait(max(0.0, every_s - (time.monotonic() - began)))
+
+    def _tidy(self, connection: Connection[Any], now: datetime) -> None:
+        give_up_unknown(connection, self._settings, now)
+        self._fold(connection, now)
 
     def _listen(self) -> None:
         with listen(self._database.url, [LISTENS_TO]) as listener:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import Connection
 
-from healing_pipeline.alerting.backoff import is_given_up, wait_s
+from healing_pipeline.alerting.backoff import GIVEN_UP_AFTER, is_given_up, wait_s
 from healing_pipeline.alerting.messages import Kind
 from healing_pipeline.alerting.routing import channels_for
 from healing_pipeline.alerting.settings import WEB, AlertSettings
@@ -30,6 +30,7 @@ from healing_pipeline.storage.deliveries import (
     add_sent_delivery,
     channels_told,
     claim_delivery,
+    fail_unknown,
     mark_failed,
     mark_sent,
     note_recipient,
@@ -67,6 +68,16 @@ class Tried(NamedTuple):
     alert_ids: tuple[int, ...]
     at: datetime
     outcome: Outcome
+
+
+def give_up_unknown(connection: Connection[Any], settings: AlertSettings, now: datetime) -> int:
+    """Give up what has waited for a day for channels that the configuration no longer has."""
+    return fail_unknown(
+        connection,
+        [each.name for each in settings.channels],
+        before=now - GIVEN_UP_AFTER,
+        error="For a day no configuration had a channel of this name.",
+    )
 
 
 @dataclass(slots=True)
@@ -122,16 +133,16 @@ class Sender:
         elif outcome.permanent or is_test:
             # Whoever asked for a test waits for its answer now.
             mark_failed(connection, ids, channel=self.name, error=outcome.error)
-        elif is_given_up(claim.at, at):
+        elif is_given_up(claim.at, at, claim.tries + 1):
             error = f"Given up after a day. {outcome.error}"
             mark_failed(connection, [claim.alert_id], channel=self.name, error=error)
         else:
-            wait = timedelta(seconds=wait_s(claim.tries + 1, self.chance()))
+            wait = wait_s(claim.tries + 1, self.chance(), unanswered=outcome.unanswered)
             put_off(
                 connection,
                 alert_id=claim.alert_id,
                 channel=self.name,
-                next_at=at + wait,
+                next_at=at + timedelta(seconds=wait),
                 error=outcome.error,
             )
 

@@ -208,6 +208,15 @@ def put_off(
     )
 
 
+def fail_unknown(
+    connection: Connection[Any], channels: Sequence[str], *, before: datetime, error: str
+) -> int:
+    """Give up what has waited since `before` for a channel that is none of `channels`."""
+    return int(
+        _SQL.fail_unknown(connection, channels=list(channels), before=before, error=storable(error))
+    )
+
+
 def recipients_of(connection: Connection[Any], *, alert_id: int, channel: str) -> frozenset[str]:
     """Digests of the recipients that have a message already."""
     rows = _SQL.recipients(connection, alert_id=alert_id, channel=channel)

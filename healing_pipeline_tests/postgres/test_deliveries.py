@@ -18,7 +18,7 @@ from storage_samples import NOON, at_once, later
 from healing_pipeline.alerting.messages import Kind
 from healing_pipeline.alerting.settings import WEB, AlertSettings, ChannelSettings
 from healing_pipeline.channels.message import Message, Outcome, Recipients
-from healing_pipeline.control.delivering import Sender, route
+from healing_pipeline.control.delivering import Sender, give_up_unknown, route
 from healing_pipeline.errors import StorageError
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.storage.alerts import save_alert
@@ -203,14 +203,14 @@ def test_a_channel_that_is_down_gets_one_message_when_it_is_up(database):
 def test_tries_that_fail_are_further_and_further_apart_for_a_day(database):
     (alert_id,) = saved(database, "a")
     at = NOON
-    for wait_s in (1.5, 3.0, 6.0):
+    for wait_s in (1.5, 3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, *[225.0] * 11):
         assert sender(database, Recorded(DOWN), at=at).send_next()
         assert not sender(database, Recorded(), at=at + timedelta(seconds=wait_s - 0.1)).send_next()
         at += timedelta(seconds=wait_s)
     assert sender(database, Recorded(DOWN), at=NOON + timedelta(hours=24)).send_next()
     with database.connection() as connection:
         (found,) = deliveries(connection, NOON)
-    assert (found.alert_id, found.state, found.tries) == (alert_id, "failed", 4)
+    assert (found.alert_id, found.state, found.tries) == (alert_id, "failed", 20)
     assert found.error == "Given up after a day. it is away"
 
 
@@ -316,6 +316,25 @@ def test_a_sender_that_is_killed_while_it_sends_gives_the_message_back_at_once(
         until.wait(0.02)
     assert [each.title for each in channel.sent] == ["a"]
     assert states(database, alert_id) == ["sent"]
+
+
+def test_what_may_have_been_taken_waits_longer_for_its_next_try(database):
+    (alert_id,) = saved(database, "a")
+    unanswered = Outcome(sent=False, error="no answer", unanswered=True)
+    assert sender(database, Recorded(unanswered)).send_next()
+    with database.connection() as connection:
+        (found,) = deliveries(connection, NOON)
+    assert (found.alert_id, found.next_at) == (alert_id, later(12))
+
+
+def test_what_waits_for_a_channel_that_is_no_more_is_given_up_after_a_day(database):
+    (alert_id,) = saved(database, "a")
+    with database.connection() as connection:
+        gone = AlertSettings()
+        assert give_up_unknown(connection, gone, NOON + timedelta(hours=23)) == 0
+        assert give_up_unknown(connection, SETTINGS, NOON + timedelta(days=3)) == 0
+        assert give_up_unknown(connection, gone, NOON + timedelta(hours=25)) == 1
+    assert states(database, alert_id) == ["failed"]
 
 
 def test_a_test_is_not_tried_again(database):

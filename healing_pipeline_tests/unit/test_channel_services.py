@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -187,6 +188,21 @@ def test_a_call_that_never_ends_is_left_and_sends_nothing_more(server):
     going_on.set()
     left.join(5)
     assert [each.form["To"][-1] for each in server.requests] == ["1"]
+
+
+def test_a_service_that_takes_the_message_and_does_not_answer_is_told_from_one_that_is_away():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True)
+        thread.start()
+        outcome = send(f"json://127.0.0.1:{listener.getsockname()[1]}/hook")
+        thread.join(5)
+    assert (outcome.sent, outcome.permanent, outcome.unanswered) == (False, False, True)
+    assert not send(f"json://127.0.0.1:{free_port()}/hook").unanswered
+
+
+def test_a_service_has_time_to_answer_unless_its_address_says_less():
+    assert read_service("json://hook.test")[0].request_timeout[1] == 30
+    assert read_service("json://hook.test?rto=2")[0].request_timeout[1] == 2
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,17 @@ def test_waits_grow_to_five_minutes_and_no_further(tries, chance):
     assert wait_s(tries, chance) >= wait_s(tries, 0.999) / 2
 
 
+def test_what_may_have_been_taken_is_sent_again_rarely():
+    day_s, copies, at_s = 86_400, 0, 0.0
+    while at_s < day_s:
+        copies += 1
+        at_s += wait_s(copies, 0.5, unanswered=True)
+    assert copies < 45
+    assert wait_s(1, 0.5, unanswered=True) < 20
+
+
 def test_a_message_is_tried_for_a_day():
     saved = datetime(2026, 3, 2, tzinfo=UTC)
-    assert not is_given_up(saved, saved + timedelta(hours=23, minutes=59))
-    assert is_given_up(saved, saved + timedelta(hours=24))
+    assert not is_given_up(saved, saved + timedelta(hours=23, minutes=59), 300)
+    assert is_given_up(saved, saved + timedelta(hours=24), 300)
+    assert not is_given_up(saved, saved + timedelta(days=3), 1), "nobody sent meanwhile"

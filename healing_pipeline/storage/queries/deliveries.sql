@@ -88,6 +88,11 @@ UPDATE delivery SET state = 'failed', tries = tries + 1, error = :error
 UPDATE delivery SET tries = tries + 1, next_at = :next_at, error = :error
  WHERE alert_id = :alert_id AND channel = :channel AND state = 'pending';
 
+-- name: fail_unknown(channels, before, error)!
+-- What waits for a channel that nobody has.
+UPDATE delivery SET state = 'failed', error = :error
+ WHERE state = 'pending' AND next_at < :before AND channel <> ALL(:channels);
+
 -- name: note_recipient(alert_id, channel, recipient)!
 INSERT INTO delivery_recipient (alert_id, channel, recipient)
 VALUES (:alert_id, :channel, :recipient)
