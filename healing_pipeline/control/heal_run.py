@@ -13,12 +13,13 @@ from typing import Any
 
 from psycopg import Connection
 
+from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.values import Catalog
+from healing_pipeline.control.escalating import tell_escalated
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Origin
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.incidents.diagnosis import Diagnosis, diagnose, root_cause_of
 from healing_pipeline.incidents.lifecycle import Signal, State, next_state
 from healing_pipeline.incidents.verification import Check, verify
@@ -26,7 +27,7 @@ from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Reading
 from healing_pipeline.probing.response import RequestLine, Verdict
 from healing_pipeline.providers.provider import Provider
-from healing_pipeline.storage import alerts, incidents, routes
+from healing_pipeline.storage import incidents, routes
 from healing_pipeline.storage.own_outages import is_cut_off
 
 # A heal run is not a reader: it may take longer over the same plan.
@@ -148,8 +149,16 @@ def settle(
     end: Answer | HealingFailed,
     checks: tuple[Check, ...],
     now: datetime,
+    *,
+    catalog: Catalog | None = None,
 ) -> Settled:
-    """Leave a route for the next reader, or call for people; in one transaction."""
+    """Leave a route for the next reader, or call for people; in one transaction.
+
+    Parameters
+    ----------
+    catalog : Catalog, optional
+        Its settings say when people are told, and its endpoints who owns them.
+    """
     failed_checks = [each for each in checks if not each.passed]
     with connection.transaction():
         if isinstance(end, Answer) and not failed_checks:
@@ -159,7 +168,7 @@ def settle(
             note += failed_checks[0].evidence
         else:
             note = f"no strategy helped: {end.verdict.evidence}"
-        return _escalate(connection, taken, diagnosis, end, note, now)
+        return _escalate(connection, taken, diagnosis, end, note, now, catalog)
 
 
 def _route(
@@ -219,6 +228,7 @@ def _escalate(
     end: Answer | HealingFailed,
     note: str,
     now: datetime,
+    catalog: Catalog | None,
 ) -> Settled:
     state = next_state(State.HEALING, Signal.HEAL_FAILED)
     tried = end.tried if isinstance(end, HealingFailed) else ()
@@ -234,24 +244,17 @@ def _escalate(
         signal=Signal.HEAL_FAILED,
         at=now,
         note=note,
-        detail={"tried": [asdict(each) for each in tried]},
+        detail={
+            "tried": [asdict(each) for each in tried],
+            "plan": [asdict(each) for each in diagnosis.plan],
+        },
         asks_heal=False,
         root_cause=root_cause,
     )
-    if cut_off:
-        # That we are cut off is told once, by whoever saw it; it is tried again by itself.
-        return _settled(taken, state, None, None, note, now)
-    alerts.save_alert(
-        connection,
-        at=now,
-        incident_id=taken.incident_id,
-        level=Severity.ERROR,
-        title=f"{taken.endpoint}: {taken.failure_class}, healing failed",
-        body=f"{note} Root cause: {root_cause}. "
-        + " ".join(f"{each.strategy}: {each.because}: {each.evidence}." for each in tried),
-        # One incident calls once, however often healing it is tried again.
-        dedupe_key=f"incident:{taken.incident_id}:heal_failed",
-    )
+    # That we are cut off is told once, by whoever saw it; this is tried again by itself.
+    if not cut_off:
+        settings = AlertSettings() if catalog is None else catalog.alerts
+        tell_escalated(connection, catalog, settings, now, incident_id=taken.incident_id)
     return _settled(taken, state, None, None, note, now)
 
 

@@ -14,10 +14,10 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from healing_pipeline.catalog.values import Catalog, Upstreams
+from healing_pipeline.control.own_outages import begin_own_outage, end_own_outage
 from healing_pipeline.control.purse import Store
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.incidents.own_network import Judgement, Place, judge
-from healing_pipeline.storage.own_outages import begin_own_outage, end_own_outage
 
 # A host that was silent this long ago still counts as silent.
 SILENT_FOR_S = 5.0

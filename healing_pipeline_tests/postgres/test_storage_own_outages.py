@@ -7,18 +7,23 @@ import psycopg
 import pytest
 from storage_samples import AAPL, NOON, at_once, attempt, begin, later
 
+from healing_pipeline.alerting.settings import AlertSettings
+from healing_pipeline.catalog.values import Catalog, Upstreams
+from healing_pipeline.control.alerting import Alerting
+from healing_pipeline.control.own_outages import begin_own_outage, end_own_outage
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.storage.alerts import alerts_since
 from healing_pipeline.storage.fact_store import FactStore
 from healing_pipeline.storage.incidents import heal_requests
-from healing_pipeline.storage.own_outages import (
-    begin_own_outage,
-    end_own_outage,
-    is_cut_off,
-    latest_own_outage,
-)
+from healing_pipeline.storage.own_outages import is_cut_off, latest_own_outage
 
 WHY = "none of 7 hosts can be reached"
+NOTHING_WATCHED = Catalog({}, {}, Upstreams.REAL)
+STAYED_WELL = AlertSettings().keep_firing_for
+
+
+def evaluate(connection, now):
+    return Alerting(NOTHING_WATCHED, AlertSettings()).evaluate(connection, now)
 
 
 def minutes(connection, from_at, to_at):
@@ -47,8 +52,10 @@ def test_ten_processes_that_see_it_end_at_once_end_it_once(database_url, databas
     )
     assert sum(ended) == 1
     with database.connection() as connection:
+        evaluate(connection, later(90) + STAYED_WELL)
         newest, _ = alerts_since(connection, NOON)
-        assert (newest.level, "90 s" in newest.body) == (Severity.INFO, True)
+        assert (newest.kind, "It lasted 1 min 30 s" in newest.body) == ("resolved", True)
+        assert "a.test answers" in newest.body
         assert not is_cut_off(connection)
         outage = latest_own_outage(connection)
         assert (outage.began_at, outage.ended_at) == (NOON, later(90))
@@ -66,6 +73,10 @@ def test_the_next_outage_is_told_again(database):
         for number in range(2):
             assert begin_own_outage(connection, at=later(100 * number), evidence=WHY)
             assert end_own_outage(connection, at=later(100 * number + 10), evidence="")
+            evaluate(connection, later(100 * number + 10) + STAYED_WELL)
+        # The second one fired within an hour of the first: it has to stay well for twice as long.
+        assert len(alerts_since(connection, NOON)) == 3
+        evaluate(connection, later(110) + 2 * STAYED_WELL)
         assert len(alerts_since(connection, NOON)) == 4
 
 

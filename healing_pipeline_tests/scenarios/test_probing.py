@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.values import (
     ApiKey,
     Catalog,
@@ -26,8 +27,10 @@ from healing_pipeline.catalog.values import (
     Upstreams,
 )
 from healing_pipeline.control import heal_run
+from healing_pipeline.control.alerting import Alerting
 from healing_pipeline.control.examining import PROBE_TIMEOUT_S, PROBES_PER_HOST, SILENT_S
 from healing_pipeline.control.own_connection import places_of
+from healing_pipeline.control.own_outages import begin_own_outage
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.healing.facts import Fact, ProbeResult
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
@@ -38,7 +41,7 @@ from healing_pipeline.installation import allowed_hosts, build_engine, system_cl
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.storage import alerts, incidents, probes
 from healing_pipeline.storage.database import Database
-from healing_pipeline.storage.own_outages import begin_own_outage, latest_own_outage
+from healing_pipeline.storage.own_outages import latest_own_outage
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.transport.http import HttpSender, new_client
 from healing_pipeline.transport.reaching import reach
@@ -430,6 +433,9 @@ def test_when_nobody_can_be_reached_no_provider_is_blamed_and_it_goes_on_by_itse
             return outage.ended_at is not None and total >= asked + 24
 
         await each.look_until(is_well, 8.0)
+        alerting = Alerting(each.catalog, AlertSettings())
+        stayed_well = each.clock.now() + AlertSettings().keep_firing_for
+        await each.stored(lambda connection: alerting.evaluate(connection, stayed_well))
         newest, *_ = await each.stored(lambda connection: alerts.alerts_since(connection, began))
         assert newest.title == "Our own connection is back"
         assert await each.stored(lambda tables: incidents.recent_incidents(tables, began)) == []

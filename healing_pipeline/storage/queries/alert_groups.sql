@@ -48,10 +48,13 @@ UPDATE alert_group
  WHERE id = :group_id AND recovered_at IS NOT NULL AND resolved_at IS NULL;
 
 -- name: add_incident(group_id, incident_id, at)!
--- Touches no row when the incident is told of already, here or elsewhere.
-INSERT INTO alert_group_incident (incident_id, group_id, joined_at)
+-- An incident that fails again after its group was closed goes over to the next one.
+-- Touches no row when a group that is not closed speaks of the incident already.
+INSERT INTO alert_group_incident AS member (incident_id, group_id, joined_at)
 VALUES (:incident_id, :group_id, :at)
-ON CONFLICT (incident_id) DO NOTHING;
+ON CONFLICT (incident_id) DO UPDATE
+   SET group_id = EXCLUDED.group_id, joined_at = EXCLUDED.joined_at
+ WHERE (SELECT resolved_at IS NOT NULL FROM alert_group WHERE alert_group.id = member.group_id);
 
 -- name: groups(ids, is_firing, since, incident_id, most)
 -- Groups with what they speak of, the newest first; each condition that is null is none.

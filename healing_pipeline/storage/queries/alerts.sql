@@ -34,6 +34,6 @@ SELECT id, at, incident_id, level, title, body, dedupe_key, group_id, kind, sour
 
 -- name: advised_since(since)
 -- What advisories were about, since a moment. Empty: none was given.
-SELECT DISTINCT detail ->> 'subject' AS subject
+SELECT DISTINCT jsonb_array_elements_text(detail -> 'subjects') AS subject
   FROM alert
- WHERE at >= :since AND kind = 'advisory' AND detail ? 'subject';
+ WHERE at >= :since AND kind = 'advisory' AND jsonb_typeof(detail -> 'subjects') = 'array';

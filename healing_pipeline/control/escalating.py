@@ -1,0 +1,105 @@
+"""What nothing healed is told of: as soon as it is known, or once it failed long enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from healing_pipeline.alerting.actions import action_for
+from healing_pipeline.alerting.fingerprints import fingerprint_of
+from healing_pipeline.alerting.settings import AlertSettings
+from healing_pipeline.alerting.thresholds import fails_long_enough
+from healing_pipeline.alerting.wording import broken, escalated_body, escalated_title
+from healing_pipeline.catalog.values import Catalog
+from healing_pipeline.control.alert_firing import fire
+from healing_pipeline.incidents.detection import Severity
+from healing_pipeline.storage.alert_groups import firing_group_of
+from healing_pipeline.storage.escalations import Escalation, untold_escalations
+
+# As `healing.attempting` says it of a strategy that was not used.
+LEFT_OUT = "left out"
+
+
+def tell_escalated(
+    connection: Connection[Any],
+    catalog: Catalog | None,
+    settings: AlertSettings,
+    at: datetime,
+    *,
+    incident_id: int | None = None,
+) -> list[int]:
+    """Fire the groups of incidents that nothing healed; the incidents that are now told of.
+
+    Parameters
+    ----------
+    catalog : Catalog or None
+        Where the owners of endpoints stand.
+    incident_id : int, optional
+        One incident, by whoever has just given it up; without it all.
+
+    Notes
+    -----
+    One that has not failed often enough yet is left for later, unless its cause is told of already:
+    then it joins, and nobody gets a second message.
+    """
+    told = []
+    for each in untold_escalations(connection, incident_id):
+        fingerprint = fingerprint_of(each.source, each.root_cause)
+        if not fails_long_enough(each.bad_in_a_row, each.failed_heals, settings) and (
+            firing_group_of(connection, fingerprint) is None
+        ):
+            continue
+        what = broken(each.source, each.root_cause, each.failure_class)
+        detail = _detail(each, what)
+        fire(
+            connection,
+            fingerprint=fingerprint,
+            level=Severity.ERROR,
+            title=escalated_title(what, each.endpoint),
+            body=escalated_body(each.note, each.root_cause, detail),
+            at=at,
+            source=each.source,
+            root_cause=each.root_cause,
+            incident_id=each.incident_id,
+            owners=_owners(catalog, each.endpoint),
+            detail=detail,
+        )
+        told.append(each.incident_id)
+    return told
+
+
+def _detail(each: Escalation, what: str) -> dict[str, Any]:
+    reasons = {step["strategy"]: step["because"] for step in each.detail.get("plan", ())}
+    tried: list[Mapping[str, Any]] = list(each.detail.get("tried", ()))
+    return {
+        "what": what,
+        "failure_class": each.failure_class,
+        "evidence": each.evidence,
+        "began_at": each.began_at,
+        "detected_at": each.detected_at,
+        "readers": each.readers,
+        "readers_without_answer": each.readers_without_answer,
+        "attempts": [
+            {
+                "strategy": one["strategy"],
+                "because": reasons.get(one["strategy"], one["because"]),
+                "evidence": one["evidence"],
+            }
+            for one in tried
+            if one["because"] != LEFT_OUT
+        ],
+        "left_out": [
+            {"strategy": one["strategy"], "because": one["evidence"]}
+            for one in tried
+            if one["because"] == LEFT_OUT
+        ],
+        "action": action_for(each.root_cause, each.failure_class),
+    }
+
+
+def _owners(catalog: Catalog | None, endpoint: str) -> tuple[str, ...]:
+    known = None if catalog is None else catalog.endpoints.get(endpoint)
+    return () if known is None or known.owner is None else (known.owner,)

@@ -1,0 +1,87 @@
+-- What the rules of alerts look at besides errors: how the incidents of groups fare, who looks, how
+-- often is healed, who is served by fallback.
+
+-- name: evaluation_turn()$
+-- False: another process is evaluating.
+SELECT pg_try_advisory_xact_lock(hashtextextended('healing alerting', 0));
+
+-- name: hold_group(group_id)$
+-- Returns nothing when somebody else has it in hand: it is seen to the next time.
+SELECT id FROM alert_group WHERE id = :group_id FOR UPDATE SKIP LOCKED;
+
+-- name: member_health(group_ids)
+-- How the incidents of groups fare. `good_in_a_row` is the least of the endpoints that answer for
+-- themselves again, counted from a minute before they did; null where none does.
+-- `is_being_healed`: an endpoint of the group has an incident, this or a later one, in a heal.
+-- A group without incidents is not in the answer.
+WITH member AS (
+    SELECT group_id, incident.*
+      FROM alert_group_incident JOIN incident ON incident.id = incident_id
+     WHERE group_id = ANY (:group_ids::bigint[])
+), latest AS (
+    SELECT DISTINCT ON (group_id, endpoint) group_id, endpoint, resolved_at
+      FROM member
+     ORDER BY group_id, endpoint, id DESC
+), own AS (
+    SELECT latest.group_id, latest.endpoint, seen.good_in_a_row
+      FROM latest
+     CROSS JOIN LATERAL (
+           SELECT count(*) FILTER (WHERE is_good AND (last_bad_at IS NULL OR at > last_bad_at))::int
+                  AS good_in_a_row
+             FROM (SELECT at, is_good, max(at) FILTER (WHERE NOT is_good) OVER () AS last_bad_at
+                     FROM (SELECT at, failure_class = 'ok' AS is_good FROM probe_result
+                            WHERE endpoint = latest.endpoint
+                              AND at >= latest.resolved_at - interval '1 minute'
+                           UNION ALL
+                           SELECT at, failure_class = 'ok' FROM attempt
+                            WHERE endpoint = latest.endpoint
+                              AND at >= latest.resolved_at - interval '1 minute'
+                              AND strategy = 'plain' AND upstream_calls > 0) AS observation
+                  ) AS observation) AS seen
+     WHERE latest.resolved_at IS NOT NULL
+       AND NOT EXISTS (SELECT FROM incident AS later
+                        WHERE later.endpoint = latest.endpoint AND later.state <> 'resolved')
+)
+SELECT member.group_id,
+       bool_and(state IN ('healed', 'resolved')) AS is_well,
+       max(state_since) AS changed_at,
+       min(began_at) AS began_at,
+       (count(*) FILTER (WHERE state = 'resolved'))::int AS resolved,
+       COALESCE(array_agg(DISTINCT strategy || ' (' || fidelity::text || ')')
+                    FILTER (WHERE state = 'healed'), '{}') AS healed_by,
+       EXISTS (SELECT FROM incident AS later
+                WHERE later.state IN ('open', 'healing')
+                  AND later.endpoint = ANY (array_agg(member.endpoint))) AS is_being_healed,
+       (SELECT min(good_in_a_row) FROM own WHERE own.group_id = member.group_id) AS good_in_a_row
+  FROM member
+ GROUP BY member.group_id;
+
+-- name: looked_until()^
+-- When the source that is seen to best was to be looked at next, and the shortest interval: while
+-- somebody looks, the moment is never long past. Both null where nothing is on the schedule.
+SELECT max(next_at) AS due_at, min(interval_s) AS interval_s
+  FROM (SELECT source, min(next_at) AS next_at, min(interval_s) AS interval_s
+          FROM probe_schedule GROUP BY source) AS each;
+
+-- name: often_healed(since, times)
+-- Endpoints that were healed so often since a moment. Empty: none was.
+SELECT incident.endpoint, incident.source, count(*)::int AS heals,
+       (array_agg(incident.strategy ORDER BY event.id DESC))[1] AS strategy,
+       (array_agg(incident.failure_class::text ORDER BY event.id DESC))[1] AS failure_class
+  FROM incident
+  JOIN incident_event AS event ON event.incident_id = incident.id
+ WHERE incident.heals > 0
+   AND (incident.resolved_at IS NULL
+        OR incident.began_at >= :since::timestamptz - interval '1 day')
+   AND event.signal = 'heal_succeeded' AND event.at >= :since
+ GROUP BY incident.endpoint, incident.source
+HAVING count(*) >= :times
+ ORDER BY incident.endpoint;
+
+-- name: long_by_fallback(before)
+-- Endpoints whose readers have been served by a route since before a moment. Empty: none.
+SELECT route.endpoint, incident.source, route.strategy, route.fidelity::text AS fidelity,
+       route.created_at AS since
+  FROM route JOIN incident ON incident.id = route.incident_id
+ WHERE route.withdrawn_at IS NULL AND route.created_at <= :before
+ ORDER BY route.endpoint;

@@ -1,0 +1,55 @@
+-- Incidents that nothing healed, with all that people are told of them.
+
+-- name: untold_escalations(incident_id)
+-- Those that no group speaks of, or one that was closed; one of them, or all when `incident_id` is
+-- null. Our own outage is no incident's fault: those that it ended in are tried again by themselves.
+-- `bad_in_a_row` counts failed probes and plain attempts since the last good one, `failed_heals`
+-- the heals that failed since then.
+-- Empty: nothing is to be told.
+WITH untold AS (
+    SELECT incident.*
+      FROM incident
+      LEFT JOIN alert_group_incident AS member ON member.incident_id = incident.id
+      LEFT JOIN alert_group ON alert_group.id = member.group_id
+     WHERE incident.state = 'escalated'
+       AND (:incident_id::bigint IS NULL OR incident.id = :incident_id)
+       AND (member.group_id IS NULL OR alert_group.resolved_at IS NOT NULL)
+       AND incident.root_cause IS DISTINCT FROM 'our network'
+)
+SELECT untold.*, heal.note, heal.detail, seen.bad_in_a_row, heals.failed_heals,
+       read.readers, read.readers_without_answer
+  FROM untold
+ CROSS JOIN LATERAL (
+       SELECT note, detail FROM incident_event
+        WHERE incident_id = untold.id AND signal = 'heal_failed'
+        ORDER BY id DESC
+        LIMIT 1) AS heal
+ CROSS JOIN LATERAL (
+       SELECT max(at) FILTER (WHERE is_good) AS last_good_at
+         FROM (SELECT at, failure_class = 'ok' AS is_good FROM probe_result
+                WHERE endpoint = untold.endpoint AND at >= untold.began_at
+               UNION ALL
+               SELECT at, failure_class = 'ok' FROM attempt
+                WHERE endpoint = untold.endpoint AND at >= untold.began_at
+                  AND strategy = 'plain' AND upstream_calls > 0) AS observation) AS good
+ CROSS JOIN LATERAL (
+       SELECT count(*)::int AS bad_in_a_row
+         FROM (SELECT at FROM probe_result
+                WHERE endpoint = untold.endpoint AND at >= untold.began_at
+                  AND failure_class <> 'ok'
+               UNION ALL
+               SELECT at FROM attempt
+                WHERE endpoint = untold.endpoint AND at >= untold.began_at
+                  AND failure_class <> 'ok' AND strategy = 'plain' AND upstream_calls > 0)
+              AS observation
+        WHERE good.last_good_at IS NULL OR at > good.last_good_at) AS seen
+ CROSS JOIN LATERAL (
+       SELECT count(*)::int AS failed_heals FROM incident_event
+        WHERE incident_id = untold.id AND signal = 'heal_failed'
+          AND (good.last_good_at IS NULL OR at > good.last_good_at)) AS heals
+ CROSS JOIN LATERAL (
+       SELECT count(*)::int AS readers, (count(*) FILTER (WHERE failed))::int
+              AS readers_without_answer
+         FROM answer
+        WHERE endpoint = untold.endpoint AND at >= untold.began_at) AS read
+ ORDER BY untold.id;
