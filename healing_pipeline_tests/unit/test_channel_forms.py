@@ -20,7 +20,12 @@ from healing_pipeline.channels.texts import duration
 from healing_pipeline.incidents.detection import Severity
 
 # Whatever an upstream, or a person, puts into a text: lone halves of pairs and controls as well.
-anything = st.text(st.characters(exclude_categories=()), max_size=400)
+# Repeated, because texts that are chosen by chance are short.
+anything = st.builds(
+    lambda text, times: text * times,
+    st.text(st.characters(exclude_categories=()), max_size=30),
+    st.integers(1, 40),
+)
 LINK = "http://healing.test:8888/health-dashboard/incidents/12"
 
 
