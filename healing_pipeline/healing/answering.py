@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from healing_pipeline.catalog.values import Source
 from healing_pipeline.healing.account import Question
@@ -90,7 +91,9 @@ class Answering:
             routed = await self._by_route(route, attempting)
             if routed is not None:
                 return routed
-        way = attempting.way
+        # One moment for both: a way that opens between them would be neither.
+        moment = self._clock.monotonic(), self._clock.now()
+        way = attempting.way = self._still_best(question.source, attempting.way, moment)
         met: Verdict | None = None
         if not way.is_open and question.origin is Origin.READER:
             met = self._guard.met(question.source.name, way, question.began, question.began_at)
@@ -99,7 +102,7 @@ class Answering:
         else:
             # The last candidate is never ejected: where failing takes no time, it is asked. And a
             # heal run has to know how the primary is, whatever a breaker thinks of it.
-            name, known = self._name_of(question.source, way)
+            name, known = self._name_of(question.source, way, moment)
             is_last = not way.is_open or question.origin is not Origin.READER
             first = await attempting.plain(name=name, last=is_last, met=known)
             if isinstance(first, Healed):
@@ -216,14 +219,25 @@ class Answering:
             return None
         return next((each for each in self._strategies if each.name == route.strategy), None)
 
-    def _name_of(self, source: Source, way: Way) -> tuple[str, Verdict | None]:
+    def _still_best(self, source: Source, way: Way, moment: tuple[float, datetime]) -> Way:
+        """The first way where it has opened since `way` was chosen: a route may have taken long.
+
+        Its refusal could not be told from the reader's own mistake otherwise.
+        """
+        if _is_primary(source, way):
+            return way
+        first = self._guard.ways(source.name, *moment)[0]
+        return first if first.is_open else way
+
+    def _name_of(
+        self, source: Source, way: Way, moment: tuple[float, datetime]
+    ) -> tuple[str, Verdict | None]:
         """What a first call by a way goes on record as, and what it heals where it heals."""
         if _is_primary(source, way):
             return PLAIN, None
         name = BY_OTHER_HOST if way.host != source.hosts[0] else BY_OTHER_KEY
-        now, wall_now = self._clock.monotonic(), self._clock.now()
-        primary = self._guard.ways(source.name, now, wall_now)[0]
-        met = self._guard.met(source.name, primary, now, wall_now)
+        primary = self._guard.ways(source.name, *moment)[0]
+        met = self._guard.met(source.name, primary, *moment)
         return name, None if met.is_ok else met
 
     def _attempting(self, question: Question, deadline_s: float) -> Attempting:

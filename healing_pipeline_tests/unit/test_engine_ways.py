@@ -293,3 +293,29 @@ def test_a_part_of_a_merged_answer_passes_the_gate_of_its_own_question():
     end = world.fetch()
     assert "/all" in [each.line.path for each in world.sent]
     assert (end.fidelity, end.reading.newest("price")) == (Fidelity.STALE, 10.0)
+
+
+def test_a_detour_that_refuses_is_not_believed_when_the_first_way_has_opened_meanwhile():
+    """The way was chosen while its first host was closed; the route took until it was open."""
+
+    def script(request, at):
+        if request.source == "other":
+            return replace(bad(FailureClass.SERVER_ERROR), elapsed_s=0.4)
+        if request.host_name == "two":
+            return bad(FailureClass.BAD_REQUEST)
+        return bad(FailureClass.AUTH_ERROR) if at < 1 else good()
+
+    world = World(script, hosts=("one", "two"), keys=("primary",), alternate=True)
+    assert isinstance(world.fetch(), HealingFailed)
+    source = world.engine.guard._source("line")
+    opens_at = source.in_order[0].key.until or source.in_order[0].host.until
+    for path in source.in_order:
+        path.host.until = opens_at if path.way.host.name == "one" else None
+        path.key.until = None
+    world.time.elapsed = opens_at - 0.2
+    world.routes.put(
+        Route("line/x", "fallback_provider", Fidelity.EXACT, FailureClass.AUTH_ERROR, incident_id=1)
+    )
+    end = world.fetch()
+    assert isinstance(end, Answer)
+    assert (end.strategy, end.fidelity) == ("plain", Fidelity.EXACT)
