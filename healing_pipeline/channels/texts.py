@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+
+from healing_pipeline.alerting.wording import lasted
 
 ELLIPSIS = "..."
-_SOON = 90.0
-_HOUR, _DAY = 3600.0, 86400.0
+_TENTHS_BELOW_S = 10.0
 
 
 def line(text: object, limit: int = 1000) -> str:
@@ -58,15 +59,6 @@ def moment(at: object) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def duration(seconds: float | timedelta) -> str:
-    """How long, as a person says it: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
-    all_s = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-    if all_s < _SOON:
-        return f"{all_s:.0f} s" if all_s >= 10 or all_s == int(all_s) else f"{all_s:.1f} s"
-    if all_s < _HOUR:
-        return f"{all_s / 60:.0f} min"
-    if all_s < _DAY:
-        hours, rest = divmod(round(all_s / 60), 60)
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    days, rest = divmod(round(all_s / _HOUR), 24)
-    return f"{days} d {rest} h" if rest else f"{days} d"
+def duration(seconds: float) -> str:
+    """How long, as a person says it: ``0.4 s``, ``45 s``, ``12 min 34 s``, ``2 d 4 h``."""
+    return f"{seconds:.1f} s" if 0 < seconds < _TENTHS_BELOW_S else lasted(seconds)

@@ -94,7 +94,7 @@ def test_markup_in_upstreams_words_is_text_in_the_html() -> None:
 def test_a_closing_letter_says_how_long_what_healed_it_and_that_no_reader_noticed() -> None:
     form = letter_form(RESOLVED)
     assert form.subject == "[RESOLVED] Yahoo Finance answers again"
-    for said in ("13 min", "alternate host", "Readers without an answer: none"):
+    for said in ("Lasted: 12 min 34 s", "alternate host", "Readers without an answer: none"):
         assert said in form.text
 
 
@@ -220,7 +220,7 @@ def test_labels_tell_a_reminder_from_news() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0 s"), (0.41, "0.4 s"), (45, "45 s"), (754, "13 min"), (12_000, "3 h 20 min"),
+    [(0, "0 s"), (0.41, "0.4 s"), (45, "45 s"), (754, "12 min 34 s"), (12_000, "3 h 20 min"),
      (7200, "2 h"), (187_200, "2 d 4 h")],
 )  # fmt: skip
 def test_durations_are_said_as_a_person_says_them(seconds: float, said: str) -> None:
