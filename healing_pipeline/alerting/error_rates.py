@@ -145,7 +145,7 @@ def burns(rule: BurnRule, window: Window, objective: float, minimum_samples: int
     At the bound there have to be two errors at least: with an objective of 99 % the long windows of
     the three rules need 14 (but `minimum_samples`), 34 and 200 requests.
     """
-    bound = rule.factor * (1 - objective)
+    bound = _bound(rule, objective)
     needed = max(minimum_samples, LEAST_ERRORS / bound)
     return window.requests >= needed and window.rate >= bound
 
@@ -160,7 +160,7 @@ def burn_finding(
     pairs : sequence of (rule, long window, short window)
     """
     for rule, long, short in sorted(pairs, key=lambda pair: pair[0].long):
-        bound = rule.factor * (1 - objective)
+        bound = _bound(rule, objective)
         goes_on = short.rate >= bound and short.errors >= LEAST_ERRORS
         if goes_on and burns(rule, long, objective, minimum_samples):
             return Finding(
@@ -172,6 +172,11 @@ def burn_finding(
                 burns=True,
             )
     return None
+
+
+def _bound(rule: BurnRule, objective: float) -> float:
+    # 1 - 0.99 is a little more than a hundredth; a rate of exactly the bound is at it.
+    return round(rule.factor * (1 - objective), 9)
 
 
 def _words(lasts: timedelta) -> str:
