@@ -84,10 +84,9 @@ class BoundedDatabase:
             raise StorageError("Too many pages are waiting for PostgreSQL. Ask again in a moment.")
         self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await asyncio.wait_for(
-                loop.run_in_executor(self._threads, work), ANSWER_WITHIN_S
-            )
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, work)
         except TimeoutError:
             raise StorageError(
                 f"PostgreSQL has not answered within {ANSWER_WITHIN_S:.0f} s. Ask again later."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from healing_pipeline.catalog.settings import Settings
 from healing_pipeline.data_path import DataPath
 from healing_pipeline.installation import system_clock
 from healing_pipeline.storage.bounded import BoundedDatabase
+from healing_pipeline.web.dashboard import status
 from healing_pipeline.web.dashboard.app import routes_of
 from healing_pipeline.web.dashboard.guard import Guard, name_in
 from healing_pipeline.web.dashboard.live import Live
@@ -54,10 +56,10 @@ class Pages:
 
     def application(self, health: Health) -> ASGIApp:
         """The application for every path that is no data."""
-        app = pages(self._catalog, health, routes_of(self._dashboard, self._live))
-        return Guard(app, self._dashboard, self._hosts)
+        around = Middleware(Guard, dashboard=self._dashboard, hosts=self._hosts)
+        return pages(self._catalog, health, routes_of(self._dashboard, self._live), around=[around])
 
     @staticmethod
     def is_open(path: str) -> bool:
         """Whether a path may be asked for without the gateway's token."""
-        return path in OPEN_PATHS
+        return path in OPEN_PATHS or status.is_open(path)

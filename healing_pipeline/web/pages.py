@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -34,7 +35,12 @@ pre { padding: .8rem; overflow-x: auto; }
 """
 
 
-def pages(catalog: Catalog, health: Health, more: Sequence[BaseRoute] = ()) -> Starlette:
+def pages(
+    catalog: Catalog,
+    health: Health,
+    more: Sequence[BaseRoute] = (),
+    around: Sequence[Middleware] = (),
+) -> Starlette:
     """The application for every path that is no data.
 
     Parameters
@@ -44,6 +50,8 @@ def pages(catalog: Catalog, health: Health, more: Sequence[BaseRoute] = ()) -> S
         What `/readyz` tells: at least ``ready``, true or false.
     more : sequence of routes
         Further pages.
+    around : sequence of Middleware
+        What every request goes through.
     """
     document = orjson.dumps(openapi_document(catalog), option=orjson.OPT_INDENT_2)
     docs = _docs(catalog)
@@ -82,6 +90,7 @@ def pages(catalog: Catalog, health: Health, more: Sequence[BaseRoute] = ()) -> S
             Route("/readyz", show_ready),
             *more,
         ],
+        middleware=around,
         exception_handlers={404: _not_found, 405: _not_allowed},
     )
 

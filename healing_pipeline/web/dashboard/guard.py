@@ -182,8 +182,8 @@ def is_foreign_socket(scope: Scope) -> bool:
 
 
 def _is_same(headers: Headers) -> bool:
-    origin = headers.get("origin", "")
-    return bool(origin) and urlsplit(origin).netloc == headers.get("host", "")
+    host = headers.get("host", "")
+    return bool(host) and headers.get("origin", "") in (f"http://{host}", f"https://{host}")
 
 
 def _with_protection(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -234,7 +234,8 @@ class _Visitor:
     async def is_told_within(self, seconds: float) -> bool:
         """Wait for something to send; False when nothing came."""
         try:
-            await asyncio.wait_for(self._is_told.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._is_told.wait()
         except TimeoutError:
             return False
         self._is_told.clear()

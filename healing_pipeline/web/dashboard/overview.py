@@ -93,6 +93,7 @@ class Rows:
                 "endpoints": [
                     self._row(state, each.id) for each in self._catalog.endpoints_of(name)
                 ],
+                "state": state.rows[name]["s"],
                 "counts": state.rows[name]["w"],
             }
             for name in self._catalog.sources

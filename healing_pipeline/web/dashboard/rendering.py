@@ -63,7 +63,7 @@ def assets() -> Mapping[str, Asset]:
 def asset_response(request: Request) -> Response:
     """The asset at the request's path; 404 when its content is another by now."""
     by_address = {each.address: each for each in assets().values()}
-    asset = by_address.get(request.url.path)
+    asset = by_address.get(request.scope["path"])
     if asset is None:
         return Response(status_code=404)
     headers = {

@@ -56,6 +56,10 @@
   // Rows. Each field of a change is one small change of the page.
   const rows = new Map();
   for (const row of document.querySelectorAll("tr[data-id]")) rows.set(row.dataset.id, row);
+  const chips = new Map();
+  for (const chip of document.querySelectorAll("[data-source]")) {
+    chips.set(chip.dataset.source, chip.querySelector(".state"));
+  }
   const svg = "http://www.w3.org/2000/svg";
   const shapes = { n: [9, 1], l: [4, 6], h: [2, 8], f: [0, 10] };
   function drawBar(element, runs) {
@@ -96,13 +100,16 @@
     ut(row, value) { row.cells[6].title = value; },
     p(row, value) { row.cells[7].querySelector("path").setAttribute("d", value); },
     m(row, value) { setText(row.cells[7].querySelector("span"), value); },
-    r(row, value) { setText(row.cells[8].querySelectorAll("span")[0], value); },
+    r(row, value) { setText(row.cells[8].querySelectorAll("span")[0], value || "—"); },
     ra(row, value) { setText(row.cells[8].querySelectorAll("span")[1], value); },
   };
   function change(name, fields, isNew) {
     const row = rows.get(name);
     if (!row) return;
     for (const [field, value] of Object.entries(fields)) changes[field]?.(row, value);
+    const chip = chips.get(name);
+    if (chip && "s" in fields) chip.className = `state ${fields.s}`;
+    if (chip && "w" in fields) setText(chip, fields.w);
     if (isNew && ("s" in fields || "w" in fields)) {
       row.classList.remove("changed");
       requestAnimationFrame(() => row.classList.add("changed"));
@@ -221,7 +228,7 @@
       clearInterval(silence);
       failures += 1;
       if (failures === 1) say("reconnecting");
-      if (failures < 3) setTimeout(connect, 250 * failures + 250 * Math.random());
+      if (failures < 3) setTimeout(connect, 200 * failures + 200 * Math.random());
       else poll(failures);
     };
   }
