@@ -74,13 +74,24 @@ class Ill:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One reader's request: whether it was answered, and whether an answer existed."""
+    """One reader's request.
+
+    Attributes
+    ----------
+    at_s : float
+        When it ended.
+    existed : bool
+        Whether an answer existed.
+    is_callers : bool
+        Whether it was refused for what was asked: nobody else's fault.
+    """
 
     endpoint: str
     source: str
     at_s: float
     is_answered: bool
     existed: bool
+    is_callers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +228,8 @@ def _wanting_sources(trace: Trace) -> list[tuple[str, float]]:
     found = {}
     by_source: dict[str, list[Reader]] = {}
     for each in sorted(trace.readers, key=lambda each: each.at_s):
+        if each.is_callers:
+            continue
         by_source.setdefault(each.source, []).append(each)
     for source, readers in by_source.items():
         first = 0

@@ -15,7 +15,7 @@ from healing_pipeline.healing.answer import PLAIN
 from healing_pipeline.healing.facts import Attempt, ProbeResult
 from healing_pipeline.incidents.diagnosis import RootCause
 from healing_pipeline.incidents.lifecycle import State
-from healing_pipeline.probing.failure_class import FailureClass
+from healing_pipeline.probing.failure_class import CALLERS_FAULT, FailureClass
 from healing_pipeline.storage import incidents
 from healing_pipeline.storage.alert_groups import groups_since
 from healing_pipeline.storage.alerts import alerts_since
@@ -64,6 +64,7 @@ def trace_of(drill: Drill, connection: Connection[Any], outcomes: Sequence[Outco
                 each.at_s + each.seconds,
                 each.fidelity is not None,
                 each.existed,
+                each.fidelity is None and each.failure_class in CALLERS_FAULT,
             )
             for each in outcomes
         ],

@@ -112,6 +112,8 @@ def test_a_source_that_leaves_a_fifth_of_its_readers_unanswered_has_to_be_told_o
     assert said(left, "to_be_told", "missed_incidents") == (1, 1)
     told = replace(left, messages=(replace(FIRED, at_s=9.0, group=9),), groups=(GROUP,))
     assert said(told, "missed_incidents", "for_healed_faults") == (0, 0)
+    refused = [replace(each, is_callers=not each.is_answered) for each in readers]
+    assert said(replace(CALM, readers=refused), "to_be_told") == (0,), "what was asked is theirs"
     seldom = replace(CALM, readers=[reader(0.6 * n, is_answered=n % 4 != 0) for n in range(40)])
     assert said(seldom, "to_be_told") == (0,), "too few within ten seconds to say so"
 
