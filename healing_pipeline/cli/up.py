@@ -68,6 +68,7 @@ def _welcome(running: Stack) -> None:
     catalog = running.catalog
     first = next(iter(catalog.endpoints))
     _tell(f"Dagster:             {running.plan.page}")
+    _tell(f"Dashboard:           {running.plan.gateway}/health-dashboard")
     _tell(f"Gateway:             {running.plan.gateway}/docs")
     _tell(f"                     curl -i {running.plan.gateway}/v1/{first}")
     if catalog.upstreams is Upstreams.SIMULATED:
