@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -53,7 +53,7 @@ class MailAccount:
     port: int
     mode: str
     user: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     sender: Mailbox
     to: tuple[Mailbox, ...]
     cc: tuple[Mailbox, ...] = ()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from healing_pipeline.channels.texts import line
@@ -25,16 +26,15 @@ _PASSWORD = re.compile(r"://[^/?#@:]*:([^/?#]*)@")
 class Secrets:
     """The parts of one address that must not be repeated."""
 
-    parts: tuple[str, ...]
+    parts: tuple[str, ...] = field(repr=False)
 
     @classmethod
     def of(cls, url: str) -> Secrets:
         """The secret parts of `url`: passwords always, others unless they are who or where."""
         rest = url.split("://", 1)[-1]
         # Not by the rules of URLs alone: a password may hold anything, a broken address too.
-        pieces = {each.split("=", 1)[-1] for each in re.split(r"[/?&#]", rest)}
-        found = pieces | {part for each in pieces for part in re.split(r"[:@]", each)}
-        found = {each for each in found if _OPEN.fullmatch(unquote(each)) is None}
+        pieces = _hidden(each.split("=", 1)[-1] for each in re.split(r"[/?&#,]", rest))
+        found = pieces | _hidden(part for each in pieces for part in re.split(r"[:@]", each))
         found |= {*_PASSWORD.findall(url), url, rest}
         both = {each for part in found for each in (part, unquote(part))}
         both |= {b64encode(each.encode("utf-8", "replace")).decode() for each in both}
@@ -46,3 +46,7 @@ class Secrets:
         for each in self.parts:
             text = text.replace(each, REDACTED)
         return line(redact(text), limit)
+
+
+def _hidden(parts: Iterable[str]) -> set[str]:
+    return {each for each in parts if _OPEN.fullmatch(unquote(each)) is None}
