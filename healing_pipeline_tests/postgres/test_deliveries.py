@@ -6,18 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from post_offices import mail_server
 from storage_samples import NOON, at_once, later
 
 from healing_pipeline.alerting.messages import Kind
 from healing_pipeline.alerting.settings import WEB, AlertSettings, ChannelSettings
 from healing_pipeline.channels.message import Message, Outcome, Recipients
+from healing_pipeline.channels.opening import open_channel
 from healing_pipeline.control.delivering import Sender, give_up_unknown, route
 from healing_pipeline.errors import StorageError
 from healing_pipeline.incidents.detection import Severity
@@ -281,6 +283,7 @@ KILLED = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
+from healing_pipeline.channels.opening import open_channel
 from healing_pipeline.control.delivering import Sender
 from healing_pipeline.storage.database import Database
 
@@ -309,12 +312,58 @@ def test_a_sender_that_is_killed_while_it_sends_gives_the_message_back_at_once(
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     channel = Recorded()
-    until = threading.Event()
-    for _ in range(100):
-        if sender(database, channel).send_next():
-            break
-        until.wait(0.02)
+    until = time.monotonic() + 5
+    while not sender(database, channel).send_next():
+        assert time.monotonic() < until
     assert [each.title for each in channel.sent] == ["a"]
+    assert states(database, alert_id) == ["sent"]
+
+
+MAILING = """
+import sys
+from datetime import UTC, datetime
+from healing_pipeline.alerting.settings import ChannelSettings
+from healing_pipeline.channels.opening import open_channel
+from healing_pipeline.channels.opening import open_channel
+from healing_pipeline.control.delivering import Sender
+from healing_pipeline.storage.database import Database
+
+with Database(sys.argv[1], max_size=2) as database:
+    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    channel = open_channel(ChannelSettings("mail", "MAIL"), {"MAIL": sys.argv[2]})
+    print("ready", flush=True)
+    sys.stdin.readline()
+    Sender("mail", channel, database, "http://healing.test", lambda: now, lambda: 0.5).send_next()
+"""
+
+
+def test_a_sender_killed_after_the_server_took_the_letter_sends_what_is_known_as_the_same_letter(
+    database_url, database
+):
+    (alert_id,) = saved(database, "a")
+    with mail_server() as server:
+        url = (
+            f"mailto://a@healing.test:{server.port}?smtp=127.0.0.1&mode=insecure&to=b@healing.test"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", MAILING, database_url, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            # It has the letter, and is about to say so.
+            server.taken = lambda: process.kill()
+            process.communicate("go\n")
+        server.taken = lambda: None
+        assert states(database, alert_id) == ["pending"]
+        channel = open_channel(ChannelSettings("mail", "MAIL"), {"MAIL": url})
+        until = time.monotonic() + 5
+        while not sender(database, channel).send_next():
+            assert time.monotonic() < until
+        first, second = (each.parsed["Message-ID"] for each in server.letters)
+    assert first == second
     assert states(database, alert_id) == ["sent"]
 
 
