@@ -55,8 +55,13 @@ RESOLVED = replace(
     alert_id=8,
     kind=Kind.RESOLVED,
     level=Severity.INFO,
-    title="Yahoo Finance answers again",
-    detail={"lasted_s": 754, "readers_without_answer": 0, "healed_by": "alternate_host"},
+    title="Over: Yahoo Finance: 2 endpoints cannot be healed",
+    detail={
+        **FIRED.detail,
+        "lasted_s": 754,
+        "readers_without_answer": 0,
+        "healed_by": "alternate_host",
+    },
 )
 
 

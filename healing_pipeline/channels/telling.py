@@ -45,6 +45,8 @@ class Telling:
         The level, or that it is over, in capitals.
     subject : str
         Label and title in one line.
+    link, alert_link : str
+        Of the page that shows what happened; of the one where it is acknowledged or silenced.
     """
 
     label: str
@@ -56,6 +58,7 @@ class Telling:
     left_out: tuple[Tried, ...]
     action: str
     link: str
+    alert_link: str
     earlier: tuple[str, ...]
 
 
@@ -63,6 +66,8 @@ def telling(message: Message) -> Telling:
     """What `message` says."""
     label = label_of(message)
     title = line(message.title, 200) or "Something needs a look"
+    # The label says it.
+    title = title.removeprefix("Over: ") if message.is_over else title
     return Telling(
         label=label,
         title=title,
@@ -71,8 +76,10 @@ def telling(message: Message) -> Telling:
         rows=tuple(_rows(message)),
         attempts=_tried(message.detail.get("attempts")),
         left_out=_tried(message.detail.get("left_out")),
-        action=block(message.detail.get("action") or "", limit=1000),
+        # There is nothing left to be done.
+        action="" if message.is_over else block(message.detail.get("action") or "", limit=1000),
         link=link_of(message),
+        alert_link=_address(message, _alert_path(message)),
         earlier=tuple(line(each, 300) for each in message.earlier),
     )
 
@@ -95,7 +102,15 @@ def link_of(message: Message) -> str:
     """The page of the dashboard that shows it; nothing in it needs escaping but ``&``."""
     path = message.detail.get("path")
     if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
-        path = ALERTS_PAGE if message.group_id is None else f"{ALERTS_PAGE}/{message.group_id}"
+        path = _alert_path(message)
+    return _address(message, path)
+
+
+def _alert_path(message: Message) -> str:
+    return ALERTS_PAGE if message.group_id is None else f"{ALERTS_PAGE}/{message.group_id}"
+
+
+def _address(message: Message, path: str) -> str:
     path = path.encode("utf-8", "replace").decode()
     return quote(line(message.url).rstrip("/"), safe=_SAFE) + quote(path, safe=_SAFE)
 
@@ -117,7 +132,7 @@ def _rows(message: Message) -> Iterator[Row]:
         ("Lasted", _seconds(detail.get("lasted_s"))),
         ("Healed by", _words(detail.get("healed_by"))),
         ("Readers get", detail.get("fidelity")),
-        ("Errors", _errors(detail)),
+        ("Errors", "" if message.is_over else _errors(detail)),
         ("Readers without an answer", _readers(detail)),
         ("Owners", ", ".join(message.owners)),
         ("Told at", moment(message.at)),
@@ -185,5 +200,7 @@ def _readers(detail: Mapping[str, Any]) -> str:
     without, asked = _number(detail.get("readers_without_answer")), _number(detail.get("readers"))
     if without is None:
         return ""
+    if asked == 0:
+        return "none; nobody read meanwhile"
     count = "none" if without == 0 else f"{without:.0f}"
     return count if asked is None else f"{count} of {asked:.0f} requests"

@@ -63,8 +63,15 @@ def test_a_letter_says_what_since_when_why_what_was_tried_and_what_to_do_in_both
             "61.0 % of 120 requests in 5 min",
             "See the provider's status page",
             LINK,
+            "Acknowledge or silence it",
         ):
             assert said in " ".join(text.split()), said
+
+
+def test_a_letter_leads_to_where_the_alert_is_acknowledged() -> None:
+    form = letter_form(FIRED)
+    for part in (form.text, form.html):
+        assert "http://healing.test:8888/health-dashboard/alerts/3" in part
 
 
 def test_markup_in_upstreams_words_is_text_in_the_html() -> None:
@@ -93,9 +100,11 @@ def test_markup_in_upstreams_words_is_text_in_the_html() -> None:
 
 def test_a_closing_letter_says_how_long_what_healed_it_and_that_no_reader_noticed() -> None:
     form = letter_form(RESOLVED)
-    assert form.subject == "[RESOLVED] Yahoo Finance answers again"
-    for said in ("Lasted: 12 min 34 s", "alternate host", "Readers without an answer: none"):
+    assert form.subject == "[RESOLVED] Yahoo Finance: 2 endpoints cannot be healed"
+    for said in ("Lasted: 12 min 34 s", "alternate host", "Readers without an answer: none of"):
         assert said in form.text
+    for passed in ("What to do", "61.0 %"):
+        assert passed not in form.text
 
 
 @given(text=anything, path=anything, number=st.integers() | st.floats())
