@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from healing_pipeline.catalog.values import Alternates
 from healing_pipeline.drill.run import run_drill
 from healing_pipeline.drill.score import is_clean
+from healing_pipeline.drill.world import drill_catalog
+from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.simulator.scenario import load_scenario
 
 pytestmark = pytest.mark.processes
@@ -34,6 +39,15 @@ checked_at,endpoint,status,http_code,response_ms,commit
 2026-01-05T12:08:00+00:00,Docs,down,0,0,c
 2026-01-05T12:20:00+00:00,API,up,200,95,d
 2026-01-05T12:35:00+00:00,Docs,up,200,80,e
+"""
+# Nothing stands in for what is asked for here: see `unhealed`.
+OUTAGE = """
+name: outage
+sources: [exchange_rate]
+duration_s: 16
+traffic: {readers: 4, requests_per_s: 20}
+faults:
+  - {at_s: 1, for_s: 5, match: {source: exchange_rate}, fault: server_error}
 """
 SEED = 5
 
@@ -76,6 +90,58 @@ def replay(pg_server, tmp_path_factory) -> dict:
             state_dir=folder / "state",
             progress=lambda what, at_s: None,
         )
+
+
+@pytest.fixture(scope="module")
+def unhealed(pg_server, tmp_path_factory) -> dict:
+    """A drill of a source that is down, whose readers take no older data and no other's."""
+    folder: Path = tmp_path_factory.mktemp("unhealed")
+    script = folder / "outage.yaml"
+    script.write_text(OUTAGE)
+    scenario = load_scenario(script)
+
+    def strict_catalog(addresses, scenario):
+        whole = drill_catalog(addresses, scenario)
+        endpoints = {
+            name: replace(each, accepts=frozenset({Fidelity.EXACT}), alternates=Alternates())
+            for name, each in whole.endpoints.items()
+        }
+        return replace(whole, endpoints=MappingProxyType(endpoints))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEALING_DATABASE_URL", pg_server.url("postgres"))
+        patch.setattr("healing_pipeline.drill.run.drill_catalog", strict_catalog)
+        return run_drill(
+            scenario,
+            script,
+            seed=SEED,
+            duration_s=scenario.duration_s,
+            state_dir=folder / "state",
+            progress=lambda what, at_s: None,
+        )
+
+
+def test_what_nothing_heals_is_told_once_however_many_endpoints_have_it_and_closed_once(unhealed):
+    alerts = unhealed["alerts"]
+    assert unhealed["answers"]["failed"] > 50
+    assert unhealed["incidents"] == 6
+    assert alerts["to_be_told"] >= 6
+    assert (alerts["missed_incidents"], alerts["over_allowed"]) == (0, 0), alerts["missed_examples"]
+    assert alerts["groups"] == 1
+    assert alerts["messages"]["fired"] == 1
+    assert alerts["messages"]["resolved"] == 1
+    assert unhealed["alerts_sent"] == 2 + alerts["messages"]["raised"]
+    assert alerts["share_of_faults_with_alert"] == 1.0
+    assert alerts["for_healed_faults"] == 0
+
+
+def test_nobody_is_called_for_what_was_healed_and_gatus_would_have_called(drills):
+    for report in drills:
+        alerts = report["alerts"]
+        assert alerts["for_healed_faults"] == alerts["missed_incidents"] == 0
+        assert alerts["over_allowed"] == 0
+        assert report["alerts_sent"] == alerts["people_got"]
+        assert alerts["gatus"]["rules"]
 
 
 def test_a_history_is_replayed_and_says_what_stands_for_what(replay):
