@@ -88,10 +88,6 @@ class MailChannel:
     @contextmanager
     def _session(self) -> Iterator[smtplib.SMTP]:
         account = self.account
-        context = ssl.create_default_context()
-        if not account.verifies:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         name = socket.gethostname()
         settings: dict[str, Any] = {
             "limit_s": self.limit_s,
@@ -102,13 +98,13 @@ class MailChannel:
             "timeout": min(account.timeout_s, self.limit_s),
         }
         session: smtplib.SMTP = (
-            _TlsSession(context=context, **settings)
+            _TlsSession(context=_encryption(account), **settings)
             if account.mode == "ssl"
             else _Session(**settings)
         )
         try:
             if account.mode == "starttls":
-                session.starttls(context=context)
+                session.starttls(context=_encryption(account))
             if account.user and account.password:
                 session.login(account.user, account.password)
             if session.sock is not None:
@@ -153,6 +149,14 @@ class _Session(_Limited, smtplib.SMTP):
 
 class _TlsSession(_Limited, smtplib.SMTP_SSL):
     pass
+
+
+def _encryption(account: MailAccount) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not account.verifies:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _is_login(error: smtplib.SMTPResponseException) -> bool:
