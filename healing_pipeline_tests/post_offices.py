@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +12,15 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+
+# Signed by itself, with its key: for these servers alone.
+CERTIFICATE = Path(__file__).with_name("mail_certificate.pem")
 
 
 @dataclass
@@ -64,8 +69,14 @@ class MailServer:
 
 
 @contextmanager
-def mail_server(port: int = 0, password: str | None = None) -> Iterator[MailServer]:
-    """A mail server on loopback; with `password` it wants to be logged in to."""
+def mail_server(
+    port: int = 0, password: str | None = None, encryption: str | None = None
+) -> Iterator[MailServer]:
+    """A mail server on loopback.
+
+    With `password` it wants to be logged in to, with `encryption` (``starttls`` or ``ssl``) it
+    takes nothing in plain; nobody has reason to trust its certificate.
+    """
     server = MailServer(port or free_port())
     login: dict[str, Any] = {}
     if password is not None:
@@ -75,6 +86,13 @@ def mail_server(port: int = 0, password: str | None = None) -> Iterator[MailServ
             return AuthResult(success=right, handled=right)
 
         login = {"auth_required": True, "auth_require_tls": False, "authenticator": check}
+    if encryption is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(CERTIFICATE)
+        if encryption == "ssl":
+            login["ssl_context"] = context
+        else:
+            login |= {"tls_context": context, "require_starttls": True}
     controller = Controller(server, hostname="127.0.0.1", port=server.port, **login)
     controller.start()
     try:

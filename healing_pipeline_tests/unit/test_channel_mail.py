@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from messages_to_send import FIRED, RESOLVED, Nobody, message
-from post_offices import free_port, mail_server
+from post_offices import CERTIFICATE, free_port, mail_server
 
 from healing_pipeline.alerting.settings import ChannelSettings
 from healing_pipeline.channels.mail import MailChannel
@@ -127,6 +127,33 @@ def test_a_refused_password_is_for_good_and_is_not_repeated() -> None:
         assert "Wr0ngPassw0rd" not in outcome.error
         assert mail(server.port, user="alerts:right").send(FIRED, Nobody()).sent
         assert len(server.letters) == 1
+
+
+@pytest.mark.parametrize("mode", ["starttls", "ssl"])
+def test_letters_are_encrypted_for_a_server_whose_certificate_is_good(mode, monkeypatch) -> None:
+    with mail_server(encryption=mode) as server:
+        rest = f"to=oncall@healing.test&mode={mode}"
+        url = f"mailtos://alerts@healing.test:{server.port}?smtp=127.0.0.1&{rest}"
+
+        def send(url: str) -> Outcome:
+            return open_channel(ChannelSettings("mail", "M"), {"M": url}).send(FIRED, Nobody())
+
+        outcome = send(url)
+        assert (outcome.sent, outcome.permanent) == (False, False), "it may be mended"
+        assert "CERTIFICATE_VERIFY_FAILED" in outcome.error
+        assert send(f"{url}&verify=no").sent
+        # As if the machine trusted it.
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        assert send(url).sent
+        assert len(server.letters) == 2
+
+
+def test_a_server_that_cannot_encrypt_is_refused_for_good(server) -> None:
+    url = f"mailtos://a@healing.test:{server.port}?smtp=127.0.0.1&mode=starttls&to=b@healing.test"
+    outcome = open_channel(ChannelSettings("mail", "M"), {"M": url}).send(FIRED, Nobody())
+    assert (outcome.sent, outcome.permanent) == (False, True)
+    assert "STARTTLS" in outcome.error
+    assert not server.letters, "nothing was said in plain"
 
 
 def test_a_server_that_is_away_is_tried_again() -> None:
