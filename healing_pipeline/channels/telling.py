@@ -46,7 +46,8 @@ class Telling:
     subject : str
         Label and title in one line.
     link, alert_link : str
-        Of the page that shows what happened; of the one where it is acknowledged or silenced.
+        Of the page that shows what happened; of the one where it is acknowledged or silenced, empty
+        when it is over.
     """
 
     label: str
@@ -79,7 +80,7 @@ def telling(message: Message) -> Telling:
         # There is nothing left to be done.
         action="" if message.is_over else block(message.detail.get("action") or "", limit=1000),
         link=link_of(message),
-        alert_link=_address(message, _alert_path(message)),
+        alert_link="" if message.is_over else _address(message, _alert_path(message)),
         earlier=tuple(line(each, 300) for each in message.earlier),
     )
 
