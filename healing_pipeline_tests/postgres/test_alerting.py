@@ -2,215 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from storage_samples import AAPL, NOON, answer, at_once, begin, failed_attempt, later, probe
+from alert_world import (
+    AAPL,
+    CATALOG,
+    GDP,
+    HOUR,
+    MSFT,
+    SECOND,
+    AlertWorld,
+    alert_world,
+    emptied,
+    escalated,
+)
+from storage_samples import NOON, at_once, failed_attempt, later
 
 from healing_pipeline.alerting.fingerprints import NOBODY_LOOKS, OWN_NETWORK, errors_fingerprint
 from healing_pipeline.alerting.messages import GroupState, Kind
-from healing_pipeline.alerting.settings import AlertSettings
-from healing_pipeline.catalog.values import Catalog, Endpoint, Host, Source, Upstreams
-from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting, fire
 from healing_pipeline.control.own_outages import begin_own_outage, end_own_outage
-from healing_pipeline.healing.answer import HealingFailed, Tried
 from healing_pipeline.incidents.detection import Severity
-from healing_pipeline.incidents.diagnosis import Diagnosis, PlannedStep, RootCause
+from healing_pipeline.incidents.diagnosis import RootCause
 from healing_pipeline.incidents.lifecycle import Signal, State
 from healing_pipeline.probing.failure_class import FailureClass
-from healing_pipeline.probing.response import Verdict
-from healing_pipeline.storage import alert_groups, incidents, probes
-from healing_pipeline.storage.alerts import SavedAlert, alerts_since
-from healing_pipeline.storage.fact_store import FactStore
+from healing_pipeline.storage import alert_groups, incidents
+from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.health_quarters import fold_quarters
 
-MSFT, GDP = "yahoo/chart-msft-1d", "fred/gdp"
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
-CATALOG = Catalog(
-    MappingProxyType(
-        {
-            name: Source(name, name, (Host("api", f"https://{name}.test"),))
-            for name in ("yahoo", "fred")
-        }
-    ),
-    MappingProxyType(
-        {
-            AAPL: Endpoint(AAPL, "yahoo", "/aapl", owner="desk"),
-            MSFT: Endpoint(MSFT, "yahoo", "/msft"),
-            GDP: Endpoint(GDP, "fred", "/gdp"),
-        }
-    ),
-    Upstreams.REAL,
-)
+
+@pytest.fixture(scope="module")
+def shared_url(pg_server):
+    name = f"test_{uuid4().hex}"
+    pg_server.create(name, "healing_template")
+    yield pg_server.url(name)
+    pg_server.drop(name)
 
 
-@dataclass
-class World:
-    """The tables, a store of facts, an evaluator, and a date that moves when told to."""
-
-    database: Any
-    store: FactStore
-    settings: AlertSettings = field(default_factory=AlertSettings)
-    now: datetime = NOON
-
-    def __post_init__(self) -> None:
-        self.alerting = Alerting(CATALOG, self.settings)
-
-    def __call__(self, work, *arguments, **options):
-        with self.database.connection() as connection:
-            return work(connection, *arguments, **options)
-
-    def evaluate(self):
-        return self(self.alerting.evaluate, self.now)
-
-    def wait(self, seconds: float, every_s: float = 5.0) -> None:
-        """Let time pass, and evaluate all through it."""
-        until = self.now + timedelta(seconds=seconds)
-        while self.now < until:
-            self.now = min(until, self.now + timedelta(seconds=every_s))
-            self.evaluate()
-
-    def stored(self, *facts) -> None:
-        self.store.store(list(facts))
-
-    def looks(self) -> None:
-        """Somebody looks at the sources."""
-        self(
-            lambda connection: probes.seed_schedule(
-                connection, CATALOG.endpoints.values(), self.now + 24 * HOUR, lambda: 0.0
-            )
-        )
-
-    @property
-    def messages(self) -> list[SavedAlert]:
-        return sorted(self(alerts_since, NOON - timedelta(days=30), 1000), key=lambda m: m.id)
-
-    @property
-    def told(self) -> list[str]:
-        return [f"{each.kind} {each.level}" for each in self.messages]
-
-    @property
-    def groups(self) -> list[alert_groups.AlertGroup]:
-        return self(alert_groups.groups_since, NOON - timedelta(days=30))
-
-    def read(self, endpoint: str, good: int, bad: int, **changes) -> None:
-        """Readers' requests that were just answered, or not."""
-        values = {"endpoint": endpoint, "source": endpoint.split("/")[0], "at": self.now}
-        failed = {"failed": True, "fidelity": None, "failure_class": "timeout"}
-        self.stored(
-            *(answer(**{**values, **changes}) for _ in range(good)),
-            *(answer(**{**values, **failed, **changes}) for _ in range(bad)),
-        )
-
-    def seen(self, endpoint: str, *, good: bool, times: int = 1) -> None:
-        """Probes that just found an endpoint well or ill."""
-        for _ in range(times):
-            self.stored(
-                probe(
-                    at=self.now,
-                    endpoint=endpoint,
-                    source=endpoint.split("/")[0],
-                    failure_class="ok" if good else "timeout",
-                )
-            )
-
-    def incident(self, endpoint: str = AAPL, **changes) -> int:
-        """An incident that begins now."""
-        values = {"began_at": self.now, "at": self.now, **changes}
-        opened = self(lambda connection: begin(connection, endpoint, **values))
-        assert opened is not None
-        return opened.incident_id
-
-    def give_up(self, incident_id: int, cause: RootCause = RootCause.HOST_DOWN) -> State:
-        """Take an incident and find that nothing heals it."""
-        taken = self(heal_run.take, incident_id, self.now)
-        seen = Verdict(taken.failure_class, taken.evidence)
-        diagnosis = Diagnosis(
-            endpoint=taken.endpoint,
-            failure_class=taken.failure_class,
-            evidence=taken.evidence,
-            root_cause=cause,
-            severity=Severity.ERROR,
-            plan=(
-                PlannedStep("use_cached_data", True, "stored data may do"),
-                PlannedStep("rotate_api_key", False, "the key is not what is wrong"),
-            ),
-        )
-        end = HealingFailed(
-            request_id=uuid4(),
-            endpoint=taken.endpoint,
-            verdict=seen,
-            tried=(
-                Tried("use_cached_data", "did not heal", "nothing stored"),
-                Tried("rotate_api_key", "left out", "the key is not what is wrong"),
-            ),
-            attempts=1,
-            seconds=2.0,
-        )
-        return self(
-            heal_run.settle,
-            taken,
-            diagnosis,
-            end,
-            (),
-            self.now,
-            catalog=replace(CATALOG, alerts=self.settings),
-        ).state
-
-    def move(self, incident_id: int, to: State, signal: Signal, **changes) -> None:
-        row = self(incidents.incident_by_id, incident_id)
-        moved = self(
-            incidents.move_incident,
-            incident_id=incident_id,
-            from_state=row.state,
-            to_state=to,
-            signal=signal,
-            at=self.now,
-            note="",
-            **changes,
-        )
-        assert moved is not None
-
-    def try_again(self, incident_id: int) -> None:
-        self.move(incident_id, State.OPEN, Signal.TRIED_AGAIN)
-
-    def resolve(self, incident_id: int, good: int = 2) -> None:
-        endpoint = self(incidents.incident_by_id, incident_id).endpoint
-        self.now += SECOND
-        self.seen(endpoint, good=True, times=good)
-        self.move(incident_id, State.RESOLVED, Signal.RECOVERED)
-
-    def heal(self, incident_id: int) -> None:
-        self.move(incident_id, State.HEALING, Signal.HEAL_STARTED)
-        self.move(
-            incident_id,
-            State.HEALED,
-            Signal.HEAL_SUCCEEDED,
-            strategy="use_cached_data",
-            fidelity="stale",
-        )
+@pytest.fixture(scope="module")
+def shared(shared_url):
+    with Database(shared_url, max_size=12) as database:
+        yield database
 
 
 @pytest.fixture
-def world(database, database_url):
-    store = FactStore(database_url)
-    made = World(database, store)
-    made.looks()
-    yield made
-    store.close()
-
-
-def escalated(world: World, endpoint: str = AAPL, **changes) -> int:
-    incident = world.incident(endpoint, **changes)
-    world.seen(endpoint, good=False, times=2)
-    world.give_up(incident)
-    return incident
+def world(shared, shared_url):
+    with shared.connection() as connection:
+        emptied(connection)
+    with alert_world(shared, shared_url) as made:
+        yield made
 
 
 # What nothing heals
@@ -416,7 +259,7 @@ def test_what_nobody_asks_any_more_is_over_after_an_hour(world):
     world.settings = replace(world.settings, success_threshold=100)
     world.__post_init__()
     world.resolve(escalated(world))
-    world.wait(3595, every_s=45)
+    world.wait(3595, every_s=200)
     assert world.told == ["fired error"]
     world.wait(10)
     assert world.told == ["fired error", "resolved error"]
@@ -450,17 +293,17 @@ def test_nobody_is_told_that_it_is_over_where_that_is_off(world):
 
 def test_what_still_fires_is_repeated_once_an_hour_until_somebody_sees_to_it(world):
     incident = escalated(world)
-    world.wait(3 * 3600 - 30, every_s=50)
+    world.wait(3 * 3600 - 30, every_s=200)
     assert world.told == ["fired error", "reminder error", "reminder error"]
     world(alert_groups.acknowledge, group_id=world.groups[0].id, by="ann", at=world.now)
-    world.wait(2 * 3600, every_s=50)
+    world.wait(2 * 3600, every_s=200)
     assert len(world.told) == 3
     world.resolve(incident)
     world.wait(70)
     assert world.told[-1] == "resolved error"
 
 
-def silence(world: World, lasts_s: float, **what) -> None:
+def silence(world: AlertWorld, lasts_s: float, **what) -> None:
     world(
         alert_groups.begin_silence,
         **{"source": None, "endpoint": None, **what},
@@ -516,7 +359,7 @@ def test_maintenance_keeps_its_source_quiet_and_no_other(world):
 # Readers' errors
 
 
-def reading(world: World, seconds: int, good: int, bad: int, endpoint: str = AAPL) -> None:
+def reading(world: AlertWorld, seconds: int, good: int, bad: int, endpoint: str = AAPL) -> None:
     """Readers for a while, so many good and bad ones in 5 s, and an evaluation after each."""
     for _ in range(0, seconds, 5):
         world.now += timedelta(seconds=5)
@@ -633,7 +476,7 @@ def test_an_error_budget_that_burns_slowly_is_found_in_hours(world):
     assert "4.0% errors within 3 days" in world.messages[0].title
     world.wait(600, every_s=20)
     assert world.groups[0].state is GroupState.FIRING
-    world.wait(12 * 3600, every_s=59)
+    world.wait(12 * 3600, every_s=900)
     assert world.told == ["fired warning", "resolved warning"]
 
 
@@ -747,30 +590,30 @@ def test_a_fallback_that_lasts_is_advised_of(world):
             [AAPL, incident, NOON],
         )
     )
-    world.wait(3550, every_s=50)
+    world.wait(3550, every_s=200)
     assert world.told == []
     world.wait(60)
     assert world.told == ["advisory warning"]
     assert "stale data by use_cached_data" in world.messages[0].body
-    world.wait(7200, every_s=50)
+    world.wait(7200, every_s=200)
     assert len(world.told) == 1
 
 
 # Many processes
 
 
-def test_ten_that_evaluate_at_once_tell_once(database_url, world):
+def test_ten_that_evaluate_at_once_tell_once(shared_url, world):
     incident = world.incident()
     world.give_up(incident)
     world.seen(AAPL, good=False, times=2)
     at_once(
-        database_url,
+        shared_url,
         lambda connection, _: Alerting(CATALOG, world.settings).evaluate(connection, world.now),
     )
     assert world.told == ["fired error"]
 
 
-def test_one_that_evaluates_keeps_others_from_it_and_hinders_nobody(database_url, world):
+def test_one_that_evaluates_keeps_others_from_it_and_hinders_nobody(world):
     with world.database.connection() as first:
         assert world.alerting.evaluate(first, world.now).took_place
         with world.database.connection() as second:
@@ -781,6 +624,6 @@ def test_one_that_evaluates_keeps_others_from_it_and_hinders_nobody(database_url
 
 def test_groups_that_are_no_sources_end_when_whoever_fired_them_says_so(world):
     world(fire, fingerprint="dagster:job:etl", level=Severity.ERROR, title="etl", body="", at=NOON)
-    world.wait(600, every_s=50)
+    world.wait(600, every_s=200)
     assert world.told == ["fired error"]
     world.resolve(escalated(world, failure_class=FailureClass.TIMEOUT))
