@@ -220,6 +220,14 @@ def learning_days(
     ]
 
 
+def readers_of(
+    connection: Connection[Any], endpoints: Iterable[str], since: datetime, until: datetime
+) -> tuple[int, int]:
+    """Readers' requests for some endpoints in [since, until), and those without an answer."""
+    row = _SQL.readers_of(connection, endpoints=list(endpoints), from_at=since, to_at=until)
+    return row["readers"], row["without_answer"]
+
+
 def _page(endpoint: str, before: Key | None, limit: int) -> dict[str, Any]:
     at, last = (None, None) if before is None else before
     return {"endpoint": endpoint, "before_at": at, "before_id": last, "limit": limit}

@@ -12,6 +12,7 @@ import pytest
 from dashboard_visits import (
     AAPL,
     ESCALATED,
+    HEALED,
     NOON,
     NOW,
     PLANTED,
@@ -67,11 +68,18 @@ def test_the_status_page_says_what_is_well_and_what_is_not(visitor):
     ill(visitor)
     page = visitor.page("/status")
     said = " ".join(re.sub(r"<[^>]*>", " ", page).split())
-    assert "Some data is not served: yahoo." in said
+    assert "Not all data is served: yahoo." in said
     assert "yahoo failing Requests answered: 75 %. Uptime of the provider: 90 %." in said
     assert "chart-aapl-1d: healing failed" in said
     assert "fred not watched" in said
     assert 'aria-label="failed 1 h, not watched 23 h"' in page
+
+
+def test_what_is_healed_is_said_to_be_served(visitor):
+    ill(visitor)
+    an_incident(visitor.url, *HEALED, endpoint="fred/dgs10")
+    page = visitor.page("/status")
+    assert "Not all data is served: yahoo. Served by healing: fred." in page
 
 
 def test_nothing_inside_is_on_the_status_page_or_a_badge(visitor):

@@ -162,3 +162,9 @@ SELECT day, asked.healed, tried.first_try, judged.headroom
   FROM asked FULL JOIN tried USING (day) FULL JOIN judged USING (day)
  WHERE COALESCE(asked.healed, tried.first_try, judged.headroom) IS NOT NULL
  ORDER BY day;
+
+-- name: readers_of(endpoints, from_at, to_at)^
+-- Readers' requests for some endpoints in [from_at, to_at), and those without an answer.
+SELECT count(*) AS readers, count(*) FILTER (WHERE failed) AS without_answer
+  FROM answer
+ WHERE endpoint = ANY (:endpoints::text[]) AND at >= :from_at AND at < :to_at;

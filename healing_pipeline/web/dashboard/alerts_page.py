@@ -27,6 +27,7 @@ from healing_pipeline.storage.pages import (
     deliveries_of,
     incidents_of_ids,
     lone_alerts,
+    readers_of,
 )
 from healing_pipeline.web.dashboard import actions, paging
 from healing_pipeline.web.dashboard.parts import Dashboard
@@ -74,13 +75,20 @@ class AlertsStory:
 
 @dataclass(frozen=True, slots=True)
 class GroupStory:
-    """What the page of one group shows."""
+    """What the page of one group shows.
+
+    Attributes
+    ----------
+    readers : tuple of int
+        Requests for its endpoints while it fired, and those without an answer.
+    """
 
     group: AlertGroup
     because: str
     messages: list[SavedAlert]
     deliveries: dict[int, list[DeliveryRow]]
     members: list[IncidentRow]
+    readers: tuple[int, int]
 
 
 def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
@@ -278,6 +286,7 @@ class AlertPages:
             messages=story.messages,
             deliveries=story.deliveries,
             members=members,
+            readers=story.readers,
             now=now,
             **self._form_values(request, form, problems),
         )
@@ -347,6 +356,12 @@ def read_group(
         messages=messages,
         deliveries=deliveries_of(connection, [each.id for each in messages]),
         members=incidents_of_ids(connection, group.incident_ids),
+        readers=readers_of(
+            connection,
+            group.endpoints,
+            group.began_at,
+            group.recovered_at or group.resolved_at or now,
+        ),
     )
 
 

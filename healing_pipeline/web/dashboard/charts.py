@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 WIDTH, HEIGHT = 720, 180
 LEFT, RIGHT, TOP, BOTTOM = 52, 8, 8, 22
@@ -113,11 +113,16 @@ def chart(
         lines=lines,
         y_ticks=[(y(each), label(each)) for each in ticks],
         x_ticks=[
-            (round(LEFT + inner_w * part, 1), _when(first + span * part, days=days))
-            for part in (0.0, 0.25, 0.5, 0.75, 1.0)
+            (x(each), f"{each:%m-%d}" if days else f"{each:%H:%M}") for each in marked(moments)
         ],
         summary="; ".join(_in_words(each, label) for each in series),
     )
+
+
+def marked(moments: Sequence[datetime]) -> list[datetime]:
+    """At most five of the moments, the first and the last among them."""
+    last = len(moments) - 1
+    return [moments[place] for place in sorted({last * part // 4 for part in range(5)})]
 
 
 def nice_above(value: float) -> float:
@@ -145,11 +150,6 @@ def _line(series: Series, points: Sequence[tuple[float, float] | None]) -> Line:
             dots.append(point)
         parts.append(f"{'M' if before is None else 'L'}{point[0]:g},{point[1]:g}")
     return Line(series.name, series.style, "".join(parts), dots)
-
-
-def _when(timestamp: float, *, days: bool) -> str:
-    at = datetime.fromtimestamp(timestamp, UTC)
-    return f"{at:%m-%d}" if days else f"{at:%H:%M}"
 
 
 def _in_words(series: Series, label: Callable[[float], str]) -> str:

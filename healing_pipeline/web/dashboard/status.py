@@ -170,13 +170,18 @@ def statuses(connection: Any, catalog: Catalog, now: datetime) -> dict[str, Sour
 
 
 def overall(sources: Mapping[str, SourceStatus]) -> tuple[str, str]:
-    """All of it in a look and a sentence."""
+    """All of it in a look and a sentence or two."""
     look = _worst(each.look for each in sources.values())
-    ill = [each.name for each in sources.values() if each.look not in {"live", "none"}]
-    if not ill:
-        return look, "All is well." if look == "live" else "Nothing is watched yet."
-    how = "Some data is not served" if look == "failed" else "All data is served, some by healing"
-    return look, f"{how}: {', '.join(ill)}."
+    failing = [each.name for each in sources.values() if each.look == "failed"]
+    healed = [each.name for each in sources.values() if each.look in {"healed", "healing"}]
+    said = []
+    if failing:
+        said.append(f"Not all data is served: {', '.join(failing)}.")
+    if healed:
+        said.append(f"Served by healing: {', '.join(healed)}.")
+    if not said:
+        said.append("All is well." if look == "live" else "Nothing is watched yet.")
+    return look, " ".join(said)
 
 
 def _status(
