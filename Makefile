@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types unit explore drills soak bench lock clean
+.PHONY: help setup run test check lint types unit explore drills soak bench screenshots lock clean
 SEED ?= 1
 
 help: ## list the targets
@@ -59,6 +59,9 @@ bench: setup ## what a read costs, and the same faults played to other tools (fe
 	@$(BIN)/python benchmarks/data_path.py --seed $(SEED)
 	@$(BIN)/python benchmarks/learning.py --quick --seed $(SEED)
 	@$(BIN)/python benchmarks/launch.py
+
+screenshots: setup ## take the pictures in docs/pictures anew, from a real run (needs chromium); a minute
+	@$(BIN)/python scripts/take_screenshots.py
 
 lock: ## resolve the dependencies anew and write requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header \
