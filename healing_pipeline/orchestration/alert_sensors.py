@@ -36,6 +36,9 @@ BREAK_S = 6 * WATCH_S
 MOST_STANDING = 200
 FORGET_AFTER = timedelta(days=30)
 
+# Nobody makes a partition of a fortnight ago any more, or runs a job that is no more in the code.
+WAIT_FOR = timedelta(days=14)
+
 OF_TICKERS = ("dagster:sensor:", "dagster:schedule:", "dagster:location:")
 
 
@@ -139,6 +142,10 @@ def _recover(
     done = 0
     for each in standing_failures(connection, MOST_STANDING):
         note = done_since(instance, connection, each)
+        if note is None and now - each.failed_at > WAIT_FOR:
+            note = (
+                f"nothing: it was not done within {WAIT_FOR.days} days, and is waited for no more"
+            )
         if note is not None:
             done += succeeded(
                 connection,

@@ -19,7 +19,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from healing_pipeline.control import dagster_alerts as told
 from healing_pipeline.installation import DAGSTER_PAGE_VARIABLE
 from healing_pipeline.orchestration.alert_backstop import RETRIED_WITHIN
-from healing_pipeline.orchestration.alert_sensors import ALERTS, Watched
+from healing_pipeline.orchestration.alert_sensors import ALERTS, WAIT_FOR, Watched
 from healing_pipeline.orchestration.alerts_resource import (
     DEFAULT_PAGE,
     AlertsResource,
@@ -509,6 +509,22 @@ def test_of_many_matters_at_once_the_last_are_told_together(anyone):
                 connection, told.run(f"job{number}"), None, done_at=now, at=now, note="mended"
             )
     assert set(anyone.groups().values()) == {"recovered"}
+
+
+def test_what_nobody_does_for_a_fortnight_is_waited_for_no_more(anyone):
+    anyone.fails("daily")
+    anyone.make("daily", partition="2026-01-03")
+    anyone.watch()
+    assert anyone.groups() == {"dagster:asset:daily": "firing"}
+    with anyone.database.connection() as connection:
+        connection.execute(
+            "UPDATE healing.dagster_failure SET failed_at = failed_at - %s", [WAIT_FOR]
+        )
+    anyone.watch()
+    with anyone.database.connection() as connection:
+        (group,) = groups_since(connection, LONG_AGO, 10)
+    assert str(group.state) == "recovered"
+    assert "not done within 14 days" in str(group.detail["healed_by"])
 
 
 def test_ten_that_tell_of_one_run_at_once_are_one_message(anyone):
