@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from alert_world import AAPL, GDP, HOUR, MSFT, SECOND, AlertWorld, alert_world
+from alert_world import AAPL, GDP, HOUR, SECOND, AlertWorld, alert_world
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -19,19 +19,24 @@ from healing_pipeline.incidents.diagnosis import RootCause
 from healing_pipeline.incidents.lifecycle import Signal, State
 from healing_pipeline.storage import alert_groups, incidents
 
-ENDPOINTS = (AAPL, MSFT, GDP)
+ENDPOINTS = (AAPL, GDP)
 CAUSES = (RootCause.HOST_DOWN, RootCause.PROVIDER_DOWN, RootCause.KEY)
 
+FAIL = st.tuples(st.just("fail"), st.sampled_from(ENDPOINTS), st.sampled_from(CAUSES))
+END = st.tuples(st.sampled_from(["heal", "heal", "resolve", "unroute"]), st.sampled_from(ENDPOINTS))
+WAIT = st.tuples(st.just("wait"), st.sampled_from([5, 70, 70, 400, 4000]))
 STEPS = st.one_of(
-    st.tuples(st.just("fail"), st.sampled_from(ENDPOINTS), st.sampled_from(CAUSES)),
+    FAIL,
+    FAIL,
     st.tuples(st.just("help"), st.sampled_from(ENDPOINTS), st.sampled_from(CAUSES)),
-    st.tuples(st.sampled_from(["heal", "resolve", "unroute"]), st.sampled_from(ENDPOINTS)),
+    END,
+    END,
+    WAIT,
+    WAIT,
     st.tuples(st.just("read"), st.sampled_from(ENDPOINTS), st.integers(0, 30)),
-    st.tuples(st.just("wait"), st.sampled_from([1, 5, 30, 70, 400])),
-    st.tuples(st.just("wait"), st.sampled_from([1, 5, 30, 70, 4000])),
-    st.tuples(st.just("silence"), st.sampled_from([None, "yahoo"]), st.sampled_from([60, 3000])),
+    st.tuples(st.just("silence"), st.sampled_from([None, "yahoo"]), st.sampled_from([10, 60])),
     st.tuples(st.just("acknowledge")),
-    st.tuples(st.sampled_from(["cut", "back"])),
+    st.tuples(st.sampled_from(["cut", "back", "back"])),
 )
 
 
@@ -102,7 +107,7 @@ class Walk:
         self.world.read(endpoint, good=30 - bad, bad=bad)
 
     def wait(self, seconds: int) -> None:
-        self.world.wait(seconds, every_s=max(1, seconds / 8))
+        self.world.wait(seconds, every_s=max(1, seconds / 5))
 
     def silence(self, source: str | None, seconds: int) -> None:
         self.world(
@@ -151,11 +156,6 @@ class Walk:
             if group.state is GroupState.FIRING and muted is None:
                 assert levels, "what fires is told"
                 assert levels[-1] == rank(group.level), "and each rise"
-            elif muted is not None and said and said[-1].kind in CALLS:
-                before = mutes.is_cut_off or any(
-                    each.begins_at < said[-1].at for each in mutes.silences
-                )
-                assert not before or said[-1].at < world.now
         if not mutes.is_cut_off:
             self.check_incidents(groups)
 
@@ -188,12 +188,12 @@ class Walk:
 
 
 @settings(
-    max_examples=5,
+    max_examples=4,
     # A walk goes on where the last one ended, so a shorter one is another one.
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(steps=st.lists(STEPS, min_size=15, max_size=30))
+@given(steps=st.lists(STEPS, min_size=40, max_size=60))
 def test_whatever_happens_people_are_told_once_in_time_and_of_nothing_that_was_healed(world, steps):
     walk = Walk(world)
     for step in steps:
