@@ -153,6 +153,35 @@ def test_long_lists_are_paged_and_every_row_is_on_exactly_one_page(visitor):
     assert sorted(map(int, seen)) == list(range(60))
 
 
+def test_a_request_has_a_page_with_its_end_its_choices_and_its_attempts(visitor):
+    healed, shared = uuid4(), uuid4()
+    stored(
+        visitor.url,
+        answer(request_id=healed, failure_class="timeout", strategy="alternate_host", attempts=2),
+        failed_attempt(request_id=healed),
+        decision(healed, origin="reader"),
+        attempt(request_id=healed, attempt_no=2, strategy="alternate_host", met="timeout"),
+        unanswered(request_id=shared, attempts=0),
+    )
+    page = visitor.page(f"/health-dashboard/requests/{healed}")
+    said = text_of(page)
+    for words in (
+        "End healed after 250 ms, 2 calls upstream",
+        "First attempt met timeout",
+        "Answered by alternate_host",
+        "alternate_host chosen query2 may answer",
+        "alternate_host against timeout exact",
+    ):
+        assert words in said, words
+    assert f'href="/health-dashboard/requests/{healed}"' in visitor.page(PAGE)
+    said = text_of(visitor.page(f"/health-dashboard/requests/urn:uuid:{shared}"))
+    assert "no answer" in said
+    assert "Another reader's question" in said.replace("&#39;", "'")
+    for unknown in (uuid4(), "abc", PLANTED[:8]):
+        page = visitor.page(f"/health-dashboard/requests/{unknown}", 404)
+        assert f'href="/health-dashboard/requests/{healed}"' in page
+
+
 def test_what_an_upstream_wrote_is_text_and_no_key_is_on_any_page(visitor):
     secret = "Zq8vP2mK4xT7wB1nR5yL"
     source = visitor.catalog.sources["yahoo"]

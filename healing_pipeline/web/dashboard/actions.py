@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
@@ -67,18 +67,6 @@ class AskedMaintenance:
     begins_at: datetime
     ends_at: datetime
     reason: str
-
-
-def is_from_our_own_page(request: Request) -> bool:
-    """Whether a browser says that one of our pages sent this, not a stranger's.
-
-    Every browser says so with a POST: by `Sec-Fetch-Site`, older ones by `Origin`.
-    """
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
 
 
 async def form_of(request: Request) -> Form:

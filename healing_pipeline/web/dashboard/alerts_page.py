@@ -30,6 +30,7 @@ from healing_pipeline.storage.pages import (
     readers_of,
 )
 from healing_pipeline.web.dashboard import actions, paging
+from healing_pipeline.web.dashboard.guard import is_foreign_change
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import AT
 from healing_pipeline.web.dashboard.striking import striking_for
@@ -126,7 +127,8 @@ class AlertPages:
         """`do` for forms that one of our own pages sent; a page that says why for others."""
 
         async def answer(request: Request) -> Response:
-            if not actions.is_from_our_own_page(request):
+            # The guard around all pages says so too; what writes does not rely on what is around.
+            if is_foreign_change(request.scope):
                 return await self._dashboard.problem(
                     request,
                     403,

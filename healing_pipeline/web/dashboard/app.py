@@ -14,6 +14,7 @@ from healing_pipeline.web.dashboard import (
     metrics,
     overview,
     reports_page,
+    request_page,
     status,
 )
 from healing_pipeline.web.dashboard.live import Live
@@ -24,6 +25,7 @@ from healing_pipeline.web.dashboard.rendering import ASSETS_AT, asset_response
 PAGES: tuple[Callable[[Dashboard], list[BaseRoute]], ...] = (
     endpoint_page.pages_of,
     incident_page.pages_of,
+    request_page.pages_of,
     alerts_page.pages_of,
     status.pages_of,
     metrics.pages_of,
