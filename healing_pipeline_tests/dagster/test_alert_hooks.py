@@ -26,6 +26,7 @@ from healing_pipeline.orchestration.alerts_resource import (
 )
 from healing_pipeline.orchestration.failed_runs import LEVEL_TAG, OWNER_TAG
 from healing_pipeline.storage.alert_groups import groups_since
+from healing_pipeline.storage.dagster_failures import standing_failures
 from healing_pipeline.storage.database import URL_VARIABLE, Database
 
 pytestmark = pytest.mark.processes
@@ -222,6 +223,8 @@ def test_an_asset_of_several_ops_is_well_when_the_last_has_worked(anyone):
     anyone.fails("second")
     anyone.make("built")
     assert anyone.groups() == {"dagster:asset:built": "firing"}
+    with anyone.database.connection() as connection:
+        assert len(standing_failures(connection, 10)) == 2, "its first op alone has made nothing"
     anyone.works("second")
     anyone.make("built")
     assert anyone.groups() == {"dagster:asset:built": "recovered"}
