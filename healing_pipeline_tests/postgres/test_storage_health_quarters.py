@@ -11,6 +11,7 @@ from statistics import median
 import pytest
 from storage_samples import AAPL, NOON, answer, at_once, begin, later, probe
 
+from healing_pipeline.storage.dashboards import day_by_endpoint, since_folded
 from healing_pipeline.storage.fact_store import FactStore
 from healing_pipeline.storage.health_quarters import (
     QUARTER,
@@ -21,6 +22,7 @@ from healing_pipeline.storage.health_quarters import (
     totals_by_source,
 )
 from healing_pipeline.storage.incidents import move_incident
+from healing_pipeline.web.dashboard.day_bar import letter_of
 
 ENDPOINTS = (AAPL, "yahoo/quote-aapl", "fred/dgs10")
 HOURS = 3
@@ -180,6 +182,25 @@ def test_any_range_is_added_up_exactly_wherever_it_cuts_a_quarter(database, stor
                     assert each.requests == len(mine)
                     assert each.reader_errors == sum(one.failed for one in mine)
                 assert sum(each.waited_s for each in totals) >= 0
+
+
+@pytest.mark.parametrize("is_folded", [True, False])
+def test_the_overviews_day_adds_up_the_same_quarters_and_judges_each(database, store, is_folded):
+    facts = made_up(random.Random(5), 500)
+    store.store(facts)
+    with database.connection() as connection:
+        begin(connection, began_at=later(10), at=later(12))
+        fold_quarters(connection, END + timedelta(minutes=1))
+        read = day_by_endpoint if is_folded else since_folded
+        seen = read(connection, NOON, END)
+        assert set(seen) == set(ENDPOINTS)
+        for endpoint, day in seen.items():
+            quarters = quarters_of_endpoint(connection, endpoint, NOON, END)
+            for name in ("requests", "met_fault", "healed", "reader_errors", "probes", "failures"):
+                assert getattr(day, name) == sum(getattr(each, name) for each in quarters)
+            assert day.quarters == tuple(int(each.quarter.timestamp()) // 900 for each in quarters)
+            assert list(day.letters) == [letter_of(each) for each in quarters]
+            assert {"l", "h", "f"} >= set(day.letters)
 
 
 def test_ten_processes_that_fold_at_once_fold_each_quarter_once(database_url, store):
