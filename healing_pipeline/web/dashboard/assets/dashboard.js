@@ -1,6 +1,6 @@
 "use strict";
 // Keeps a page up to date. Whatever comes from the server is text, and is put in as text.
-(() => {
+function begin() {
   const at = "/health-dashboard";
   const find = (id) => document.getElementById(id);
   const setText = (element, text) => { if (element.textContent !== text) element.textContent = text; };
@@ -245,4 +245,6 @@
     else setTimeout(() => poll(rounds + 1), 2000);
   }
   connect();
-})();
+}
+// After the first paint: what was rendered is there to be read at once.
+if (document.hidden) begin(); else requestAnimationFrame(() => setTimeout(begin));
