@@ -34,6 +34,11 @@ def brief_connection(url: str) -> Iterator[BriefConnection]:
             autocommit=True,
         ) as connection:
             yield connection
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise StorageError(
+            f"The database of alerts is of another version ({type(error).__name__}). Whatever "
+            "starts healing_pipeline, `healing up` or `healing probe`, brings it up to date."
+        ) from None
     except psycopg.Error as error:
         # A driver's text may repeat the address, and with it the password.
         raise StorageError(

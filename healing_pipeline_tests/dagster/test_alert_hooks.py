@@ -299,6 +299,12 @@ def test_no_hook_breaks_a_run_when_postgresql_is_away_and_the_run_says_so(anyone
     assert run.status is dg.DagsterRunStatus.SUCCESS
 
 
+def test_no_hook_breaks_a_run_before_the_tables_are_there(anyone, monkeypatch, pg_server):
+    monkeypatch.setenv("HEALING_DATABASE_URL", pg_server.url("postgres"))
+    anyone.fails("prices")
+    assert "is of another version (UndefinedTable)" in anyone.said(anyone.make("prices"))
+
+
 def test_no_hook_breaks_a_run_where_nothing_is_configured(anyone, monkeypatch, tmp_path):
     monkeypatch.delenv("HEALING_DATABASE_URL")
     monkeypatch.chdir(tmp_path)

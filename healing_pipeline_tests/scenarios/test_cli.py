@@ -42,6 +42,7 @@ CONTRACT = {
     "upstream_calls_per_request",
     "incidents",
     "alerts_sent",
+    "alerts",
     "events_lost",
     "events_doubled",
 }
