@@ -106,6 +106,8 @@ def test_nothing_inside_is_on_the_status_page_or_a_badge(visitor):
 def test_they_may_be_kept_for_half_a_minute_and_are_read_that_seldom(visitor):
     answered = visitor.ask("/status")
     assert answered.headers["cache-control"] == "public, max-age=30"
+    assert answered.headers["content-encoding"] == "gzip"
+    assert visitor.ask("/status", headers={"Accept-Encoding": ""}).text == answered.text
     assert "default-src 'none'" in answered.headers["content-security-policy"]
     ill(visitor)
     assert visitor.ask("/status").text == answered.text
@@ -160,7 +162,7 @@ def test_while_postgresql_is_away_the_last_page_is_shown_with_its_moment(visitor
     )
 
     def shown() -> str:
-        return asyncio.run(known.now())[0]
+        return asyncio.run(known.now()).page.decode()
 
     assert "All is well." in shown()
     elapsed, is_away, visitor.now = 31.0, True, NOON + timedelta(hours=2)

@@ -7,6 +7,7 @@ minute, however many look.
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +28,7 @@ from healing_pipeline.web.dashboard.badges import badge
 from healing_pipeline.web.dashboard.bars import label_of, letters_of, paths_of, runs_of
 from healing_pipeline.web.dashboard.day_bar import DAY
 from healing_pipeline.web.dashboard.parts import Dashboard
-from healing_pipeline.web.dashboard.rendering import ASSETS_AT, rendered
+from healing_pipeline.web.dashboard.rendering import ASSETS_AT, rendered, takes_gzip
 from healing_pipeline.web.dashboard.telling import LIVE, LOOKS
 
 KEPT_S = 30.0
@@ -91,13 +92,17 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
     """The status page and the badges; where they are switched off, how to switch them on."""
     known = Known(dashboard)
 
-    async def show(request: Request) -> Response:  # noqa: ARG001 (Starlette's signature)
+    async def show(request: Request) -> Response:
         if not dashboard.settings.public_status:
             return PlainTextResponse(SWITCHED_OFF, 404)
         found = await known.now()
         if found is None:
             return PlainTextResponse("The status is not known at the moment.\n", 503)
-        return HTMLResponse(found[0], headers={**_HEADERS, **_FOR_EVERYBODY})
+        headers = {**_HEADERS, **_FOR_EVERYBODY, "vary": "accept-encoding"}
+        if not takes_gzip(request):
+            return HTMLResponse(found.page, headers=headers)
+        headers["content-encoding"] = "gzip"
+        return HTMLResponse(found.packed, headers=headers)
 
     async def show_badge(request: Request) -> Response:
         if not dashboard.settings.public_status:
@@ -108,10 +113,19 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
         found = await known.now()
         if found is None:
             return _svg(badge(name, "none", "not known", None), 503)
-        one = found[1][name]
+        one = found.sources[name]
         return _svg(badge(name, one.look, one.word, one.uptime))
 
     return [Route(STATUS_AT, show), Route(f"{BADGES_AT}{{source}}.svg", show_badge)]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The status page, also packed, and what it says of each source."""
+
+    page: bytes
+    packed: bytes
+    sources: Mapping[str, SourceStatus]
 
 
 class Known:
@@ -127,11 +141,11 @@ class Known:
     def __init__(self, dashboard: Dashboard, clock: Callable[[], float] = monotonic) -> None:
         self._dashboard = dashboard
         self._clock = clock
-        self._found: tuple[str, Mapping[str, SourceStatus]] | None = None
+        self._found: Found | None = None
         self._due_at = -float("inf")
         self._turn = asyncio.Lock()
 
-    async def now(self) -> tuple[str, Mapping[str, SourceStatus]] | None:
+    async def now(self) -> Found | None:
         """The page and the sources; the last known while PostgreSQL is away, None before any."""
         async with self._turn:
             if self._clock() >= self._due_at:
@@ -141,14 +155,15 @@ class Known:
     async def _read(self) -> bool:
         dashboard, at = self._dashboard, self._dashboard.now()
 
-        def read(connection: Any) -> tuple[str, Mapping[str, SourceStatus]]:
+        def read(connection: Any) -> Found:
             sources = statuses(connection, dashboard.catalog, at)
             values = {
                 "sources": list(sources.values()),
                 "at_moment": at,
                 "overall": overall(sources),
             }
-            return rendered("status.html", values), sources
+            page = rendered("status.html", values).encode()
+            return Found(page, gzip.compress(page, 9, mtime=0), sources)
 
         try:
             self._found = await dashboard.database.read(read)
