@@ -14,7 +14,7 @@ from healing_pipeline.storage.own_outages import OwnOutage
 from healing_pipeline.web.dashboard.parts import Banner, BannerLine
 from healing_pipeline.web.dashboard.rendering import AT, clock
 
-MOST_LINES = 4
+MOST_LINES, MOST_NAMES = 4, 3
 # A level as a shape and a word: colour says it to those who see it.
 _LOOKS: Mapping[str, tuple[str, str]] = {
     Severity.CRITICAL: ("■", "Critical:"),
@@ -99,13 +99,13 @@ def _of_standings(standings: Iterable[Standing]) -> list[BannerLine]:
         by_state.setdefault(each.state or State.HEALED, []).append(each.endpoint)
     lines = []
     for state, level, what in (
-        (State.ESCALATED, Severity.ERROR, "could not be healed"),
-        (State.OPEN, Severity.WARNING, "failing, not healed yet"),
-        (State.HEALING, Severity.WARNING, "being healed"),
-        (State.HEALED, Severity.WARNING, "served by a fallback, their source is failing"),
+        (State.ESCALATED, Severity.ERROR, "Could not be healed"),
+        (State.OPEN, Severity.WARNING, "Failing, not healed yet"),
+        (State.HEALING, Severity.WARNING, "Being healed"),
+        (State.HEALED, Severity.WARNING, "Served by a fallback while their source fails"),
     ):
         names = by_state.get(state, [])
         if names:
-            shown = ", ".join(sorted(names)[:3]) + (" …" if len(names) > 3 else "")
-            lines.append(line(level, f"{len(names)} {what}: {shown}"))
+            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            lines.append(line(level, f"{what}: {', '.join(sorted(names)[:MOST_NAMES])}{more}"))
     return lines
