@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from collections import deque
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tcp_proxy import TcpProxy
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 from whole_world import World, whole_world
 
 from healing_pipeline.storage.incidents import begin_incident, move_incident
@@ -236,3 +240,19 @@ def test_a_theme_that_was_chosen_stays(world: World, page: Page):
     assert page.locator("html").get_attribute("data-theme") == chosen == "dark"
     page.set_viewport_size({"width": 360, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_socket_is_for_a_page_of_ours_and_for_hearing_only(world: World):
+    address = f"ws://127.0.0.1:{world.port}/health-dashboard/live"
+    ours = f"http://127.0.0.1:{world.port}"
+    for path, origin in ((address, "http://evil.example"), (address, None), (f"{address}/x", ours)):
+        with pytest.raises(InvalidStatus), connect(path, origin=origin, proxy=None):
+            pass
+    with connect(address, origin=ours, proxy=None, max_size=None) as socket:
+        assert json.loads(socket.recv(5))["whole"]
+        socket.send("x" * 100_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            deque(socket)  # to its end
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+    assert world.read(QUIET).status_code == 200
