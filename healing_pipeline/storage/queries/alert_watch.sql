@@ -49,9 +49,9 @@ SELECT member.group_id,
        (count(*) FILTER (WHERE state = 'resolved'))::int AS resolved,
        COALESCE(array_agg(DISTINCT strategy || ' (' || fidelity::text || ')')
                     FILTER (WHERE state = 'healed'), '{}') AS healed_by,
-       EXISTS (SELECT FROM incident AS later
-                WHERE later.state IN ('open', 'healing')
-                  AND later.endpoint = ANY (array_agg(member.endpoint))) AS is_being_healed,
+       bool_or(EXISTS (SELECT FROM incident AS later
+                        WHERE later.endpoint = member.endpoint
+                          AND later.state IN ('open', 'healing'))) AS is_being_healed,
        (SELECT min(good_in_a_row) FROM own WHERE own.group_id = member.group_id) AS good_in_a_row
   FROM member
  GROUP BY member.group_id;
