@@ -100,6 +100,11 @@ def state_of(recovered_at: datetime | None, resolved_at: datetime | None) -> Gro
     return GroupState.FIRING if recovered_at is None else GroupState.RECOVERED
 
 
+def after(state: GroupState, change: Change) -> GroupState:
+    """Where `change` leads a group that stands at `state`; nowhere, where the table has no move."""
+    return TRANSITIONS[state].get(change, state)
+
+
 def due_at_once(group: Standing, said: Sequence[Said], muted: str | None) -> Decision:
     """Whether people are called now: because it fires, or because it got worse.
 
@@ -117,6 +122,8 @@ def due_at_once(group: Standing, said: Sequence[Said], muted: str | None) -> Dec
     """
     if group.state is not GroupState.FIRING:
         return Decision(None, f"it has {group.state}")
+    if group.level is Severity.INFO:
+        return Decision(None, "an info is logged, and nobody is told")
     if muted is not None:
         return Decision(None, f"muted: {muted}")
     calls = [each for each in said if each.kind in CALLS]

@@ -22,6 +22,7 @@ from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.storage import alert_groups, alerts, incidents
 from healing_pipeline.storage.alert_groups import AlertGroup
 from healing_pipeline.storage.alerts import SavedAlert
+from healing_pipeline.storage.deliveries import deliveries_of_alerts
 
 LATELY = timedelta(days=1)
 MOST = 1000
@@ -73,12 +74,14 @@ def show_group(config: Path, number: int, *, as_json: bool) -> int:
         messages = alerts.alerts_of_group(connection, number)
         members = [incidents.incident_by_id(connection, each) for each in group.incident_ids]
         why = _why(group, messages, mutes_at(connection, now), catalog.alerts, now)
+        deliveries = deliveries_of_alerts(connection, [each.id for each in messages])
     known = [each for each in members if each is not None]
     if as_json:
         print_json(
             {
                 **_document(group, why),
                 "messages": [asdict(each) for each in messages],
+                "deliveries": [asdict(each) for each in deliveries],
                 "incidents": [asdict(each) for each in known],
             }
         )
@@ -89,7 +92,7 @@ def show_group(config: Path, number: int, *, as_json: bool) -> int:
     if action := group.detail.get("action"):
         _say(f"To do: {action}")
     table = Table(title=f"{len(messages)} messages", box=SIMPLE, pad_edge=False)
-    for column in ("number", "at (UTC)", "kind", "level", "title", "because"):
+    for column in ("number", "at (UTC)", "kind", "level", "title", "because", "sent"):
         table.add_column(column, overflow="fold")
     for message in messages:
         table.add_row(
@@ -99,6 +102,9 @@ def show_group(config: Path, number: int, *, as_json: bool) -> int:
             message.level,
             Text(message.title),
             Text(str(message.detail.get("because", ""))),
+            ", ".join(
+                f"{each.channel} {each.state}" for each in deliveries if each.alert_id == message.id
+            ),
         )
     out.print(table)
     table = Table(title=f"{len(known)} incidents", box=SIMPLE, pad_edge=False)

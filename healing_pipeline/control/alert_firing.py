@@ -10,7 +10,15 @@ from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
 from healing_pipeline.alerting.fingerprints import errors_fingerprint, is_of_source
-from healing_pipeline.alerting.messages import Decision, GroupState, Kind, Said, due_at_once, rank
+from healing_pipeline.alerting.messages import (
+    Change,
+    Decision,
+    Kind,
+    Said,
+    after,
+    due_at_once,
+    rank,
+)
 from healing_pipeline.alerting.muting import Mutes, muted_because
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.storage import alert_groups, alerts
@@ -80,7 +88,7 @@ def fire(
         )
         if incident_id is not None:
             alert_groups.add_incident(connection, group.id, incident_id, at)
-        if group.state is GroupState.RECOVERED:
+        if after(group.state, Change.FIRES) is not group.state:
             alert_groups.refire_group(connection, group.id)
         if rank(level) > rank(group.level):
             alert_groups.restate(connection, group.id, level=level, **words)
@@ -95,7 +103,7 @@ def recover(connection: Connection[Any], *, fingerprint: str, at: datetime, note
     """
     with connection.transaction():
         group = alert_groups.firing_group_of(connection, fingerprint)
-        if group is None or group.state is GroupState.RECOVERED:
+        if group is None or after(group.state, Change.RECOVERS) is group.state:
             return False
         return alert_groups.recover_group(connection, group.id, at, {"healed_by": note})
 

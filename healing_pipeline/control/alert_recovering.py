@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from healing_pipeline.alerting.fingerprints import is_of_source
-from healing_pipeline.alerting.messages import GroupState, message_due
+from healing_pipeline.alerting.messages import Change, GroupState, after, message_due
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.alerting.thresholds import FLAPS_WITHIN, hold_of, may_close
 from healing_pipeline.alerting.wording import closing_body, closing_title
@@ -44,15 +44,15 @@ def note_health(
             continue
         members = health.get(group.id)
         is_well = group.id not in held and (members is None or members.is_well)
-        if is_well and group.state is GroupState.FIRING:
+        state = after(group.state, Change.RECOVERS if is_well else Change.FIRES)
+        if state is group.state or not hold_group(connection, group.id):
+            continue
+        if is_well:
             # Errors of readers ended just now; else it is well since its last incident is.
             known = None if members is None or group.id in held_before else members.changed_at
             at = now if known is None else min(known, now)
-            if hold_group(connection, group.id):
-                alert_groups.recover_group(connection, group.id, at, _healed_by(members))
-        elif (
-            not is_well and group.state is GroupState.RECOVERED and hold_group(connection, group.id)
-        ):
+            alert_groups.recover_group(connection, group.id, at, _healed_by(members))
+        else:
             alert_groups.refire_group(connection, group.id)
 
 
@@ -76,7 +76,9 @@ def close_well(
     now: datetime,
 ) -> list[int]:
     """Close groups that stayed well for long enough, each with its message; their ids."""
-    recovered = [each for each in groups if each.state is GroupState.RECOVERED]
+    recovered = [
+        each for each in groups if after(each.state, Change.STAYED_WELL) is GroupState.RESOLVED
+    ]
     if not recovered:
         return []
     closed = []
@@ -121,7 +123,7 @@ def _close(
 ) -> bool:
     group = alert_groups.group_by_id(connection, group_id)
     assert group is not None, "it is held"
-    if group.recovered_at is None or group.resolved_at is not None:
+    if group.recovered_at is None or after(group.state, Change.STAYED_WELL) is group.state:
         return False
     began_at = _began_at(group, members)
     detail: dict[str, object] = {

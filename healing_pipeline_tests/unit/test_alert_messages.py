@@ -19,6 +19,7 @@ from healing_pipeline.alerting.messages import (
     Kind,
     Said,
     Standing,
+    after,
     due_at_once,
     message_due,
     rank,
@@ -44,9 +45,7 @@ class Life:
     said: list[Said] = field(default_factory=list)
 
     def move(self, change: Change) -> None:
-        to = TRANSITIONS[self.group.state].get(change)
-        if to is not None:
-            self.group = replace(self.group, state=to)
+        self.group = replace(self.group, state=after(self.group.state, change))
 
     def rise(self, level: Severity) -> None:
         self.move(Change.FIRES)
@@ -149,6 +148,7 @@ FIRING = Standing(GroupState.FIRING, Severity.ERROR)
             "rose",
         ),
         (replace(FIRING, state=GroupState.RECOVERED), [], None, None, "it has recovered"),
+        (replace(FIRING, level=Severity.INFO), [], None, None, "logged"),
     ],
 )
 def test_who_is_called_at_once_and_why(group, told, muted, kind, because):
