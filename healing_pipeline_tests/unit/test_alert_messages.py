@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -198,3 +199,15 @@ def test_a_group_stands_where_its_moments_say():
     assert state_of(NOON, None) is GroupState.RECOVERED
     assert state_of(NOON, NOON) is GroupState.RESOLVED
     assert TRANSITIONS[GroupState.RESOLVED] == {}
+
+
+def test_the_documents_diagram_is_the_table():
+    document = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    drawn = document.split("stateDiagram-v2\n")[1].split("```")[0]
+    moves = [
+        f"    {state} --> {to}: {change}"
+        for state, changes in TRANSITIONS.items()
+        for change, to in changes.items()
+        if to is not state
+    ]
+    assert drawn.splitlines() == ["    [*] --> firing: fires", *moves, "    resolved --> [*]"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -183,3 +184,12 @@ def test_a_program_stops_at_a_mistake_and_says_the_line(tmp_path):
 def test_whatever_stands_in_the_section_is_a_value_or_a_problem(text):
     for key in ("keep-firing-for", "url", "channels", "objective"):
         problems(with_section(f"  {key}: {text}"))
+
+
+def test_the_configuration_that_the_documents_show_is_one(tmp_path):
+    document = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    section = document.split("```yaml\nalerts:\n")[1].split("```")[0].rstrip("\n")
+    settings = read(tmp_path, with_section(section))
+    (channel,) = settings.channels
+    assert (channel.sources, channel.owners) == (frozenset({"fred"}), frozenset({"rates"}))
+    assert replace(settings, channels=(), url=AlertSettings().url) == AlertSettings()
