@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,13 +19,13 @@ from healing_pipeline.storage import alert_groups
 
 def acknowledge(config: Path, number: int, *, by: str | None, as_json: bool) -> int:
     """Note who sees to a group."""
-    name = who(by, os.environ)
+    name = who(by)
     with opened(config) as (_, connection, now):
         is_new = alert_groups.acknowledge(connection, group_id=number, by=name, at=now)
         group = alert_groups.group_by_id(connection, number)
     if group is None:
         raise ConfigurationError(
-            f"There is no alert {number}.", "`healing alerts --all` lists their numbers."
+            f"There is no alert {number}.", "`healing alerts list --all` lists their numbers."
         )
     if not is_new and group.resolved_at is not None:
         raise ConfigurationError(
@@ -53,7 +52,7 @@ def silence(
     as_json: bool,
 ) -> int:
     """Begin a silence."""
-    lasts, why, name = duration(for_text, "--for"), said_why(reason), who(by, os.environ)
+    lasts, why, name = duration(for_text, "--for"), said_why(reason), who(by)
     with opened(config) as (catalog, connection, now):
         known_source(catalog, source)
         covered = _covered(catalog, source, endpoint)
@@ -85,7 +84,9 @@ def list_silences(config: Path, *, as_json: bool) -> int:
     if as_json:
         print_json([asdict(each) for each in found])
         return 0
-    table = _table(f"{len(found)} silences", "number", "of", "until (UTC)", "by", "reason")
+    table = _table(
+        f"Silences in force: {len(found)}", "number", "of", "until (UTC)", "by", "reason"
+    )
     for each in found:
         until = f"{each.ends_at:%Y-%m-%d %H:%M}"
         table.add_row(str(each.id), _scope_of(each), until, each.made_by, each.reason)
@@ -154,7 +155,7 @@ def list_maintenance(config: Path, *, as_json: bool) -> int:
     if as_json:
         print_json([asdict(each) for each in found])
         return 0
-    title = f"{len(found)} maintenance windows"
+    title = f"Maintenance that is or is to come: {len(found)}"
     table = _table(title, "number", "of", "from (UTC)", "to (UTC)", "now", "reason")
     for each in found:
         table.add_row(*_window(each), "yes" if each.begins_at <= now else "", each.reason)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +49,7 @@ def known_source(catalog: Catalog, source: str | None) -> str | None:
     )
 
 
-def who(by: str | None, environ: Mapping[str, str]) -> str:
+def who(by: str | None) -> str:
     """Who gives the command: `by`, else who is logged in.
 
     Raises
@@ -56,7 +57,10 @@ def who(by: str | None, environ: Mapping[str, str]) -> str:
     ConfigurationError
         If it cannot be told.
     """
-    found = (by or environ.get("USER") or environ.get("LOGNAME") or "").strip()
+    try:
+        found = (getpass.getuser() if by is None else by).strip()
+    except (KeyError, OSError):  # a number without a name, as in some containers
+        found = ""
     if not found:
         raise ConfigurationError("It cannot be told who you are.", "Add --by NAME.")
     return found

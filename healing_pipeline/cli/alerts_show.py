@@ -44,9 +44,14 @@ def show_groups(config: Path, *, with_closed: bool, as_json: bool) -> int:
     if as_json:
         print_json([_document(each, why[each.id]) for each in groups])
         return 0
+    closed = "ever" if with_closed else "within a day"
+    if not groups:
+        out.print(f"Nothing fires, and nothing was over {closed}.")
+        return 0
     firing = sum(each.state is GroupState.FIRING for each in groups)
-    closed = "of any age" if with_closed else "within a day"
-    table = Table(title=f"{firing} alerts fire; those over {closed}", box=SIMPLE, pad_edge=False)
+    over = len(groups) - firing
+    title = f"Firing: {firing}, recovered or over {closed}: {over}"
+    table = Table(title=title, box=SIMPLE, pad_edge=False)
     for column in ("number", "level", "state", "since (UTC)", "what", "endpoints", "told"):
         table.add_column(column, overflow="fold")
     for each in groups:
@@ -69,7 +74,7 @@ def show_group(config: Path, number: int, *, as_json: bool) -> int:
         group = alert_groups.group_by_id(connection, number)
         if group is None:
             raise ConfigurationError(
-                f"There is no alert {number}.", "`healing alerts --all` lists their numbers."
+                f"There is no alert {number}.", "`healing alerts list --all` lists their numbers."
             )
         messages = alerts.alerts_of_group(connection, number)
         members = [incidents.incident_by_id(connection, each) for each in group.incident_ids]
@@ -91,7 +96,7 @@ def show_group(config: Path, number: int, *, as_json: bool) -> int:
     _say(f"State: {_state(group)}, since {group.began_at:%Y-%m-%d %H:%M:%S} UTC. Now: {why}.")
     if action := group.detail.get("action"):
         _say(f"To do: {action}")
-    table = Table(title=f"{len(messages)} messages", box=SIMPLE, pad_edge=False)
+    table = Table(title=f"Messages: {len(messages)}", box=SIMPLE, pad_edge=False)
     for column in ("number", "at (UTC)", "kind", "level", "title", "because", "sent"):
         table.add_column(column, overflow="fold")
     for message in messages:
@@ -107,7 +112,7 @@ def show_group(config: Path, number: int, *, as_json: bool) -> int:
             ),
         )
     out.print(table)
-    table = Table(title=f"{len(known)} incidents", box=SIMPLE, pad_edge=False)
+    table = Table(title=f"Incidents: {len(known)}", box=SIMPLE, pad_edge=False)
     for column in ("number", "endpoint", "state", "failure", "began (UTC)", "evidence"):
         table.add_column(column, overflow="fold")
     for each in known:
