@@ -203,10 +203,12 @@ def test_postgresql_away_and_a_fault_of_ours_are_pages_that_say_so(asker):
 
 
 def test_the_overview_without_postgresql_says_since_when_and_of_which_moment_it_is(asker):
-    page = asker.ask(AT).text
-    assert "PostgreSQL does not answer since" in page
-    assert "nothing was read yet" in page
+    assert "Nothing was read from PostgreSQL yet" in asker.ask(AT).text
     now = CLOCK.now()
+    asker.live.board.take(HealthNews(now, away_since=now))
+    page = asker.ask(AT).text
+    assert f"PostgreSQL does not answer since {now:%H:%M:%S}" in page
+    assert "nothing was read yet" in page
     asker.live.board.take(HealthNews(now, standings={}, lately={}, day={}, fidelity={}))
     assert "PostgreSQL" not in asker.ask(AT).text
     later = now + timedelta(minutes=2)

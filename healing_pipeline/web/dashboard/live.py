@@ -17,9 +17,10 @@ from uuid import uuid4
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from healing_pipeline.catalog.values import Catalog
+from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.storage.health_feed import HealthFeed, HealthNews
 from healing_pipeline.storage.health_quarters import QUARTER, quarter_of
-from healing_pipeline.web.dashboard.banner import banner_of, when_away
+from healing_pipeline.web.dashboard.banner import banner_of, line, when_away
 from healing_pipeline.web.dashboard.bars import worst
 from healing_pipeline.web.dashboard.deltas import Changes, State
 from healing_pipeline.web.dashboard.parts import Banner
@@ -65,9 +66,9 @@ class Board:
         self._newest, self._today = 0, now.date()
         self._calm = Banner()
         self._read_at: datetime | None = None
-        self.banner = Banner()
+        self.banner = Banner((line(Severity.INFO, "Nothing was read from PostgreSQL yet."),))
         self.changes = Changes(uuid4().hex)
-        self.take(HealthNews(now, away_since=now))
+        self.take(HealthNews(now))
 
     def take(self, news: HealthNews) -> str | None:
         """Take news over; the message to every browser, or None when they change nothing."""
