@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from psycopg import Connection
+from psycopg import Connection, InterfaceError, OperationalError
 
 from healing_pipeline.alerting.actions import action_for
 from healing_pipeline.alerting.error_rates import Finding
@@ -26,6 +27,10 @@ from healing_pipeline.storage import alert_groups, alert_watch, alerts
 from healing_pipeline.storage.alert_groups import AlertGroup
 
 __all__ = ["Alerting", "Evaluation", "fire", "recover"]
+
+_LOG = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Alerting:
         self._advisor = Advisor(settings)
         self._switch = DeadMansSwitch(catalog)
         self._held: frozenset[int] = frozenset()
+        self._faulty: set[str] = set()
 
     def evaluate(self, connection: Connection[Any], now: datetime) -> Evaluation:
         """Look at everything once, in the caller's transaction; to be called each second or two.
@@ -85,26 +91,62 @@ class Alerting:
         if not alert_watch.take_evaluation_turn(connection):
             return Evaluation(False)
         mutes = mutes_at(connection, now)
-        escalated: Sequence[int] = ()
-        closed: Sequence[int] = ()
+        nothing: list[int] = []
+        escalated = closed = nothing
         if not mutes.is_cut_off:
-            escalated = tell_escalated(connection, self._catalog, self._settings, now)
-            rates = self._errors.rates(connection, now)
-            burning = self._errors.burn_rates(connection, now)
-            lasting = self._errors.lasting(rates, burning, now)
-            self._tell_of_errors(connection, lasting, now)
-            groups = alert_groups.firing_groups(connection)
-            health = alert_watch.member_health(connection, [each.id for each in groups])
-            held = _held_by_errors(groups, rates, burning)
-            note_health(connection, groups, health, held, self._held, now)
-            self._held = held
-            if groups:
-                groups = alert_groups.firing_groups(connection)
-                closed = close_well(connection, self._catalog, self._settings, groups, health, now)
-            self._advisor.advise(connection, mutes, now)
-            self._switch.look(connection, now)
-        late = self._tell_late(connection, mutes, now)
+            escalated = self._part(
+                connection,
+                "escalations",
+                lambda: tell_escalated(connection, self._catalog, self._settings, now),
+                nothing,
+            )
+            closed = self._part(
+                connection,
+                "errors and ends",
+                lambda: self._errors_and_ends(connection, now),
+                nothing,
+            )
+            self._part(
+                connection, "advice", lambda: self._advisor.advise(connection, mutes, now), None
+            )
+            self._part(connection, "watch", lambda: self._switch.look(connection, now), None)
+        late = self._part(
+            connection, "reminders", lambda: self._tell_late(connection, mutes, now), nothing
+        )
         return Evaluation(True, tuple(escalated), tuple(closed), tuple(late))
+
+    def _part(
+        self, connection: Connection[Any], name: str, work: Callable[[], Result], none: Result
+    ) -> Result:
+        """Do one part of an evaluation: a fault of ours in it must not keep the others back."""
+        try:
+            with connection.transaction():
+                done = work()
+        except (OperationalError, InterfaceError):
+            raise  # the tables are away, for all of them
+        except Exception:
+            if name not in self._faulty:
+                _LOG.exception("Alerts: %s fail, and are tried again each time", name)
+            self._faulty.add(name)
+            return none
+        self._faulty.discard(name)
+        return done
+
+    def _errors_and_ends(self, connection: Connection[Any], now: datetime) -> list[int]:
+        """Tell of readers' errors, note what is well, close what stayed so; the closed groups."""
+        rates = self._errors.rates(connection, now)
+        burning = self._errors.burn_rates(connection, now)
+        lasting = self._errors.lasting(rates, burning, now)
+        self._tell_of_errors(connection, lasting, now)
+        groups = alert_groups.firing_groups(connection)
+        health = alert_watch.member_health(connection, [each.id for each in groups])
+        held = _held_by_errors(groups, rates, burning)
+        note_health(connection, groups, health, held, self._held, now)
+        self._held = held
+        if not groups:
+            return []
+        groups = alert_groups.firing_groups(connection)
+        return close_well(connection, self._catalog, self._settings, groups, health, now)
 
     def _tell_of_errors(
         self,

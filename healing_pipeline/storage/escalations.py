@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from healing_pipeline.incidents.diagnosis import RootCause
+from healing_pipeline.incidents.diagnosis import ROOT_CAUSES, RootCause
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.storage.statements import load_statements
 
@@ -59,7 +59,7 @@ def untold_escalations(
             source=row["source"],
             failure_class=FailureClass(row["failure_class"]),
             evidence=row["evidence"],
-            root_cause=RootCause(row["root_cause"]),
+            root_cause=_root_cause(row),
             began_at=row["began_at"],
             detected_at=row["detected_at"],
             note=row["note"],
@@ -71,3 +71,11 @@ def untold_escalations(
         )
         for row in _SQL.untold_escalations(connection, incident_id=incident_id)
     ]
+
+
+def _root_cause(row: Mapping[str, Any]) -> RootCause:
+    """As the heal run found it; by the failure where it said nothing, or said it otherwise once."""
+    try:
+        return RootCause(row["root_cause"])
+    except ValueError:
+        return ROOT_CAUSES[FailureClass(row["failure_class"])]

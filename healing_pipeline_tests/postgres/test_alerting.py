@@ -627,3 +627,33 @@ def test_groups_that_are_no_sources_end_when_whoever_fired_them_says_so(world):
     world.wait(600, every_s=200)
     assert world.told == ["fired error"]
     world.resolve(escalated(world, failure_class=FailureClass.TIMEOUT))
+
+
+def test_a_fault_in_one_part_keeps_no_other_back_and_is_logged_once(world, caplog):
+    incident = world.incident()
+    world.seen(AAPL, good=False, times=2)
+    world.give_up(incident)
+    world(alert_groups.firing_groups)
+
+    def fails(*_):
+        with world.database.connection() as connection:
+            connection.execute("SELECT 1 / 0")
+
+    world.alerting._advisor.advise = fails
+    world.resolve(incident)
+    world.wait(70)
+    assert world.told == ["fired error", "resolved error"]
+    assert len([each for each in caplog.records if "advice fail" in each.message]) == 1
+
+
+def test_an_incident_that_an_older_version_gave_up_is_told_too(world):
+    incident = world.incident()
+    world.seen(AAPL, good=False, times=2)
+    world(
+        lambda c: c.execute(
+            "UPDATE incident SET state = 'escalated', root_cause = 'weather' WHERE id = %s",
+            [incident],
+        )
+    )
+    assert world.evaluate().escalated == (incident,)
+    assert world.messages[0].title == "yahoo does not answer in time: healing chart-aapl-1d failed"

@@ -17,14 +17,15 @@ WITH untold AS MATERIALIZED (
        AND (member.group_id IS NULL OR alert_group.resolved_at IS NOT NULL)
        AND incident.root_cause IS DISTINCT FROM 'our network'
 )
-SELECT untold.*, heal.note, heal.detail, seen.bad_in_a_row, heals.failed_heals,
+SELECT untold.*, COALESCE(heal.note, untold.evidence) AS note,
+       COALESCE(heal.detail, '{}') AS detail, seen.bad_in_a_row, heals.failed_heals,
        read.readers, read.readers_without_answer
   FROM untold
- CROSS JOIN LATERAL (
+ LEFT JOIN LATERAL (
        SELECT note, detail FROM incident_event
         WHERE incident_id = untold.id AND signal = 'heal_failed'
         ORDER BY id DESC
-        LIMIT 1) AS heal
+        LIMIT 1) AS heal ON true
  CROSS JOIN LATERAL (
        SELECT max(at) FILTER (WHERE is_good) AS last_good_at
          FROM (SELECT at, failure_class = 'ok' AS is_good FROM probe_result
