@@ -21,8 +21,8 @@ def fails_long_enough(bad_in_a_row: int, failed_heals: int, settings: AlertSetti
     bad_in_a_row : int
         Failed probes and plain attempts since the last good one.
     failed_heals : int
-        Times that healing it failed since then. Our own limits may keep every further call back,
-        and then this is all that is seen.
+        Times that healing it failed. Our own limits may keep every further call back, and then this
+        is all that is seen; and what is good every other time is told of in the end.
     """
     return max(bad_in_a_row, failed_heals) >= settings.failure_threshold
 

@@ -27,7 +27,7 @@ class Escalation:
     bad_in_a_row : int
         Failed probes and plain attempts since the last good one.
     failed_heals : int
-        Heals that failed since then.
+        Heals of it that failed.
     readers, readers_without_answer : int
         Requests since the incident began.
     """

@@ -238,9 +238,10 @@ def test_healing_that_fails_escalates_with_one_alert(installation: Installation)
     assert installation.state_of(DGS10) is State.ESCALATED
     alerts = installation.rows("SELECT * FROM healing.alert")
     assert len(alerts) == 1
-    assert alerts[0]["title"] == f"{DGS10}: server_error, healing failed"
+    assert alerts[0]["title"] == "fred is down: healing dgs10 failed"
     assert alerts[0]["incident_id"] == int(request.tags["healing/incident"])
-    assert alerts[0]["sent_at"] is None
+    (group,) = installation.rows("SELECT * FROM healing.alert_group")
+    assert (alerts[0]["group_id"], group["fingerprint"]) == (group["id"], "source:fred:unreachable")
     with installation.database.connection() as connection:
         assert list(active_routes(connection)) == []
 

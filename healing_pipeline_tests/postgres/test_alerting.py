@@ -19,7 +19,7 @@ from alert_world import (
     emptied,
     escalated,
 )
-from storage_samples import NOON, at_once, failed_attempt, later
+from storage_samples import NOON, at_once, attempt, failed_attempt, later
 
 from healing_pipeline.alerting.fingerprints import NOBODY_LOOKS, OWN_NETWORK, errors_fingerprint
 from healing_pipeline.alerting.messages import GroupState, Kind
@@ -119,6 +119,29 @@ def test_a_good_observation_begins_the_count_anew(world):
     world.give_up(incident)
     world.evaluate()
     assert world.told == []
+
+
+def test_what_a_heal_run_found_good_and_its_checks_did_not_is_no_good_observation(world):
+    incident = world.incident()
+    world.seen(AAPL, good=False, times=2)
+    world.now += SECOND
+    world.stored(attempt(at=world.now, origin="heal"))
+    world.give_up(incident)
+    assert world.told == ["fired error"]
+
+
+def test_what_is_good_every_other_time_is_told_in_the_end(world):
+    incident = world.incident()
+    for _ in range(2):
+        world.seen(AAPL, good=False)
+        world.give_up(incident)
+        world.now += SECOND
+        world.seen(AAPL, good=True)
+        world.now += SECOND
+        if world.told:
+            break
+        world.try_again(incident)
+    assert world.told == ["fired error"]
 
 
 def test_incidents_of_one_cause_are_one_group_and_one_message(world):

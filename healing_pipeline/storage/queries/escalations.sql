@@ -3,8 +3,9 @@
 -- name: untold_escalations(incident_id)
 -- Those that no group speaks of, or one that was closed; one of them, or all when `incident_id` is
 -- null. Our own outage is no incident's fault: those that it ended in are tried again by themselves.
--- `bad_in_a_row` counts failed probes and plain attempts since the last good one, `failed_heals`
--- the heals that failed since then.
+-- `bad_in_a_row` counts failed probes and plain attempts since the last good one. A heal run's own
+-- good answer is none: had what it brought stood its checks, the incident would be over.
+-- `failed_heals` counts the heals of the incident that failed.
 -- Materialized: what is counted below is dear, and only those that are untold are worth it.
 -- Empty: nothing is to be told.
 WITH untold AS MATERIALIZED (
@@ -33,7 +34,8 @@ SELECT untold.*, COALESCE(heal.note, untold.evidence) AS note,
                UNION ALL
                SELECT at, failure_class = 'ok' FROM attempt
                 WHERE endpoint = untold.endpoint AND at >= untold.began_at
-                  AND strategy = 'plain' AND upstream_calls > 0) AS observation) AS good
+                  AND strategy = 'plain' AND upstream_calls > 0 AND origin <> 'heal')
+              AS observation) AS good
  CROSS JOIN LATERAL (
        SELECT count(*)::int AS bad_in_a_row
          FROM (SELECT at FROM probe_result
@@ -47,8 +49,7 @@ SELECT untold.*, COALESCE(heal.note, untold.evidence) AS note,
         WHERE good.last_good_at IS NULL OR at > good.last_good_at) AS seen
  CROSS JOIN LATERAL (
        SELECT count(*)::int AS failed_heals FROM incident_event
-        WHERE incident_id = untold.id AND signal = 'heal_failed'
-          AND (good.last_good_at IS NULL OR at > good.last_good_at)) AS heals
+        WHERE incident_id = untold.id AND signal = 'heal_failed') AS heals
  CROSS JOIN LATERAL (
        SELECT count(*)::int AS readers, (count(*) FILTER (WHERE failed))::int
               AS readers_without_answer
