@@ -212,7 +212,7 @@ def measure_page(gateway: Running) -> None:
 
 
 def first_paints(gateway: Running, address: str) -> str:
-    """Of five visits with an empty cache, the median and the worst."""
+    """Of ten visits with an empty cache, the median, the best and the worst."""
     found = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
     if found is None:
         return "(no browser)"
@@ -220,7 +220,7 @@ def first_paints(gateway: Running, address: str) -> str:
     with sync_playwright() as playwright:
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"]
         browser = playwright.chromium.launch(executable_path=found, args=flags)
-        for _ in range(5):
+        for _ in range(10):
             context = browser.new_context()
             page = context.new_page()
             page.goto(f"http://127.0.0.1:{gateway.port}{address}" if address[0] == "/" else address)
@@ -230,7 +230,7 @@ def first_paints(gateway: Running, address: str) -> str:
             paints += painted
             context.close()
         browser.close()
-    return f"{statistics.median(paints):.0f} (worst {max(paints):.0f})"
+    return f"{statistics.median(paints):.0f} ({min(paints):.0f} to {max(paints):.0f})"
 
 
 def measure_watching(gateway: Running, seconds: float) -> None:

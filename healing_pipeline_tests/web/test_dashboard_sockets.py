@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
-from healing_pipeline.web.dashboard import live
+from healing_pipeline.web.dashboard import sockets
 from healing_pipeline.web.dashboard.deltas import Changes, State
-from healing_pipeline.web.dashboard.live import MOST_WAITING, Sockets
+from healing_pipeline.web.dashboard.sockets import MOST_WAITING, Sockets
 
 
 class Browser:
@@ -125,7 +125,7 @@ def test_whoever_says_anything_is_shown_out():
 
 
 def test_there_is_an_end_to_how_many_are_let_in(monkeypatch):
-    monkeypatch.setattr(live, "MOST_SOCKETS", 3)
+    monkeypatch.setattr(sockets, "MOST_SOCKETS", 3)
 
     async def play() -> None:
         server = Busy()

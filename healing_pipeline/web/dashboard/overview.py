@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 
 from healing_pipeline.web.dashboard.bars import paths_of
 from healing_pipeline.web.dashboard.deltas import State
-from healing_pipeline.web.dashboard.live import Live, number_in
+from healing_pipeline.web.dashboard.live import Live
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import (
     AT,
@@ -27,6 +27,7 @@ from healing_pipeline.web.dashboard.rendering import (
     theme_of,
 )
 from healing_pipeline.web.dashboard.snapshot import WORST_FIRST, Row
+from healing_pipeline.web.dashboard.sockets import number_in
 
 # A browser without scripts asks for the page again after so long.
 RELOAD_S = 15
