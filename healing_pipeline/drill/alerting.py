@@ -42,11 +42,21 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What people are told of as one thing; `source` is None where it is no source's."""
+    """What people are told of as one thing, from when it fired until it was over.
+
+    Attributes
+    ----------
+    source : str or None
+        None where it is no source's.
+    until_s : float
+        The drill's end where it fires still.
+    """
 
     id: int
     source: str | None
     incidents: frozenset[int]
+    since_s: float
+    until_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,12 +291,15 @@ def _is_wanting(at_s: float, ills: Iterable[Ill], readers: Iterable[Reader]) -> 
 
 
 def _has_alert(fault: tuple[str, float, float], trace: Trace) -> bool:
+    """Whether people knew of a fault: a group of its source of which they were told fired then."""
     source, begin, end = fault
+    called = {each.group for each in trace.messages if each.kind in CALLS}
     return any(
-        each.kind in CALLS
+        each.id in called
         and (source == "all" or each.source in {source, None})
-        and begin <= each.at_s <= end + PATIENCE_S
-        for each in trace.messages
+        and each.since_s <= end + PATIENCE_S
+        and begin <= each.until_s
+        for each in trace.groups
     )
 
 

@@ -52,7 +52,13 @@ def trace_of(drill: Drill, connection: Connection[Any], outcomes: Sequence[Outco
             for each in reversed(alerts_since(connection, began_at, MOST))
         ],
         groups=[
-            Group(each.id, each.source, frozenset(each.incident_ids))
+            Group(
+                each.id,
+                each.source,
+                frozenset(each.incident_ids),
+                at_s(each.began_at),
+                drill.duration_s if each.recovered_at is None else at_s(each.recovered_at),
+            )
             for each in groups_since(connection, began_at, MOST)
             if each.began_at >= began_at
         ],

@@ -96,6 +96,11 @@ def test_every_reader_is_served_and_every_event_counted(report):
     assert report["faults_undetected"] == 0
 
 
+def test_nobody_is_called_for_what_dagster_healed(report):
+    alerts = report["alerts"]
+    assert alerts["for_healed_faults"] == alerts["missed_incidents"] == alerts["over_allowed"] == 0
+
+
 def test_dagsters_runs_heal_what_is_detected(report):
     heals = report["heals"]
     assert sum(heals.values()) == report["incidents"] > 0

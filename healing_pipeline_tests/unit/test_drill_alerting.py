@@ -40,7 +40,7 @@ GIVEN_UP = Ill(1, FRED, "fred", since_s=6.0, until_s=20.0, given_up=((7.0, 19.0)
 BAD = tuple(Look(FRED, at_s, is_good=False) for at_s in (5.0, 6.0, 10.0, 15.0))
 FIRED = Message(9, "fired", Severity.ERROR, 8.0, "fred")
 RESOLVED = Message(9, "resolved", Severity.ERROR, 25.0, "fred")
-GROUP = Group(9, "fred", frozenset({1}))
+GROUP = Group(9, "fred", frozenset({1}), since_s=8.0, until_s=20.0)
 TOLD = replace(
     CALM, messages=(FIRED, RESOLVED), groups=(GROUP,), ills=(GIVEN_UP,), observed=BAD, looks=BAD
 )
@@ -144,9 +144,13 @@ def test_people_get_errors_and_the_end_of_what_was_one_and_no_warning():
     assert people_got(rising) == 2
 
 
-def test_the_share_of_faults_with_an_alert_counts_those_of_all_sources_too():
-    faults = (("fred", 5.0, 20.0), ("yahoo", 5.0, 20.0), ("all", 7.0, 9.0), ("fred", 20.0, 25.0))
+def test_a_fault_is_known_of_while_its_sources_group_fires_and_no_other():
+    faults = (("fred", 5.0, 20.0), ("yahoo", 5.0, 20.0), ("all", 7.0, 9.0), ("fred", 21.0, 25.0))
     assert said(replace(TOLD, faults=faults), "share_of_faults_with_alert") == (0.5,)
+    again = (*faults[:1], ("fred", 15.0, 18.0))
+    assert said(replace(TOLD, faults=again), "share_of_faults_with_alert") == (1.0,)
+    untold = replace(TOLD, faults=again, messages=())
+    assert said(untold, "share_of_faults_with_alert") == (0.0,)
 
 
 @given(
@@ -162,7 +166,7 @@ def test_the_share_of_faults_with_an_alert_counts_those_of_all_sources_too():
     )
 )
 def test_every_message_is_counted_once(messages):
-    trace = replace(CALM, messages=messages, groups=[Group(1, "fred", frozenset({1}))])
+    trace = replace(CALM, messages=messages, groups=[replace(GROUP, id=1)])
     report = alert_report(trace)
     assert sum(report["messages"].values()) == len(messages)
     assert sum(report["by_level"].values()) == len(messages)
