@@ -48,7 +48,7 @@ HEALED, FAILED = "exchange_rate/latest-jpy", "fred/dgs10"
 # What nobody read before has no stored data to fall back to.
 UNREAD = "fred"
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
-LONG = {"width": 1280, "height": 1500}
+LONG, LONG_ONES = {"width": 1280, "height": 1500}, {"incident_light", "overview_degraded_light"}
 COLOURS, MOST_BYTES = 160, 150_000
 SEEN_WITHIN_S = 60.0
 
@@ -138,14 +138,14 @@ def play(world: World, browser: Browser, camera: Camera, broken: threading.Event
             ("learning_light", "/learning"),
             ("reports_light", "/reports?window=1d"),
         ):
-            page.set_viewport_size(LONG if name == "incident_light" else DESK)
+            page.set_viewport_size(LONG if name in LONG_ONES else DESK)
             page.goto(f"{world.dashboard}{path}")
             camera.take(page, name)
         page.goto(f"{world.url}/status")
         camera.take(page, "status_light")
     with visit(browser, scheme="dark") as page:
         for name, path in (
-            ("overview_degraded_dark", ""),
+            ("overview_degraded_dark", f"?q={UNREAD}"),
             ("alert_dark", f"/alerts/{group}"),
         ):
             page.goto(f"{world.dashboard}{path}")
