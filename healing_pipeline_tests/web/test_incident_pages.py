@@ -130,6 +130,15 @@ def test_an_unknown_incident_is_a_404_that_links_the_newest(visitor):
         assert f'href="/health-dashboard/incidents/{known}"' in page
 
 
+def test_all_incidents_are_listed_the_newest_first_in_pages(visitor):
+    numbers = [an_incident(visitor.url, *OVER, began_s=each) for each in range(52)]
+    list_at = "/health-dashboard/incidents"
+    first = visitor.page(list_at)
+    older = re.search(r'href="([^"]+)" rel="next">Older incidents', first)[1]
+    found = re.findall(rf'href="{list_at}/(\d+)"', first + visitor.page(older))
+    assert list(map(int, found)) == sorted(numbers, reverse=True)
+
+
 def test_an_endpoint_that_left_the_configuration_keeps_its_history(visitor):
     stored(visitor.url, probe(endpoint="yahoo/gone", at=later(0)))
     assert "no longer in the configuration" in visitor.page(

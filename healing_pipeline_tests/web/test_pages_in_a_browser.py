@@ -58,6 +58,7 @@ REQUEST = uuid4()
 PAGES = {
     "overview": AT,
     "endpoint": f"{AT}/endpoints/{AAPL}",
+    "incidents": f"{AT}/incidents",
     "incident": f"{AT}/incidents/1",
     "request": f"{AT}/requests/{REQUEST}",
     "alerts": f"{AT}/alerts",

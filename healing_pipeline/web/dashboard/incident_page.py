@@ -18,11 +18,13 @@ from healing_pipeline.web.dashboard.rendering import AT
 from healing_pipeline.web.dashboard.striking import Striking, striking_for
 from healing_pipeline.web.dashboard.telling import Step, Teller
 
+HERE = f"{AT}/incidents"
+LISTED = 50
 _LOOKS = {"resolved": "live", "advisory": "none", "test": "none"}
 
 
 def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
-    """The page of every incident."""
+    """The list of incidents, and the page of each."""
     striking = striking_for(dashboard.catalog)
     teller = Teller(dashboard.catalog, striking)
 
@@ -45,7 +47,7 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
             request,
             "incident.html",
             incident=teller.incident(story.incident, now),
-            link=f"{AT}/incidents/{story.incident.id}",
+            link=f"{HERE}/{story.incident.id}",
             steps=steps,
             requests=teller.requests(story.attempts, story.decisions),
             meanwhile=story.meanwhile,
@@ -59,6 +61,22 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
             striking=striking,
         )
 
+    async def show_all(request: Request) -> Response:
+        before, now = paging.number(request.query_params.get("before")), dashboard.now()
+        found = await dashboard.database.read(
+            lambda connection: incidents_before(
+                connection, endpoint=None, before_id=before, limit=LISTED + 1
+            )
+        )
+        incidents, last = paging.shown(found, LISTED)
+        return await dashboard.page(
+            request,
+            "incidents.html",
+            incidents=[teller.incident(each, now) for each in incidents],
+            newest=HERE if before else None,
+            older=last and f"{HERE}?before={last.id}",
+        )
+
     async def unknown(request: Request) -> Response:
         newest = await dashboard.database.read(
             lambda connection: incidents_before(connection, endpoint=None, before_id=None, limit=5)
@@ -70,12 +88,12 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
             title="No such incident",
             text=f"There is no incident {request.path_params['id'][:40]!r}; old ones are pruned.",
             near=[
-                (f"{AT}/incidents/{each.id}", f"{each.id}: {each.endpoint}, {each.failure_class}")
+                (f"{HERE}/{each.id}", f"{each.id}: {each.endpoint}, {each.failure_class}")
                 for each in newest
             ],
         )
 
-    return [Route(f"{AT}/incidents/{{id}}", show)]
+    return [Route(HERE, show_all), Route(f"{HERE}/{{id}}", show)]
 
 
 def alert_steps(
