@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
-from psycopg.errors import UniqueViolation
 
 from healing_pipeline.alerting.fingerprints import errors_fingerprint, is_of_source
 from healing_pipeline.alerting.messages import (
@@ -196,8 +195,10 @@ def _held(
     words: Mapping[str, Any],
 ) -> AlertGroup:
     """The group of a fingerprint, begun if it has to be, and held until the transaction ends."""
-    if root_cause is not None and source is not None and is_of_source(fingerprint):
-        _adopt_errors(connection, source, fingerprint, root_cause, words)
+    if source is not None and is_of_source(fingerprint):
+        alert_groups.take_source_turn(connection, source)
+        if root_cause is not None:
+            _adopt_errors(connection, source, fingerprint, root_cause, words)
     while True:
         group = alert_groups.firing_group_of(connection, fingerprint)
         if group is not None:
@@ -227,10 +228,5 @@ def _adopt_errors(
     group = alert_groups.firing_group_of(connection, errors_fingerprint(source))
     if group is None:
         return
-    try:
-        with connection.transaction():
-            alert_groups.adopt(connection, group.id, fingerprint, root_cause)
-            alert_groups.restate(connection, group.id, level=group.level, **words)
-    except UniqueViolation:
-        # Another process has just begun the cause's group: that one speaks of it.
-        return
+    alert_groups.adopt(connection, group.id, fingerprint, root_cause)
+    alert_groups.restate(connection, group.id, level=group.level, **words)

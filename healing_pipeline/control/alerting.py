@@ -157,10 +157,14 @@ class Alerting:
         """Raise the group of a source with errors, or begin one whose cause nobody knows."""
         if not findings:
             return
-        groups = alert_groups.firing_groups(connection)
+        known = alert_groups.firing_groups(connection)
         for source, worst in sorted(findings.items()):
-            group = _worst_of(source, groups)
-            if group is not None and rank(group.level) >= rank(worst.level):
+            if _is_told(_worst_of(source, known), worst):
+                continue
+            # A heal run may be giving it its cause at this moment.
+            alert_groups.take_source_turn(connection, source)
+            group = _worst_of(source, alert_groups.firing_groups(connection))
+            if _is_told(group, worst):
                 continue
             cause = None if group is None else group.root_cause
             what = None if group is None else group.detail.get("what")
@@ -214,6 +218,10 @@ class Alerting:
             if message_id is not None:
                 late.append(message_id)
         return late
+
+
+def _is_told(group: AlertGroup | None, finding: Finding) -> bool:
+    return group is not None and rank(group.level) >= rank(finding.level)
 
 
 def _worst_of(source: str, groups: Sequence[AlertGroup]) -> AlertGroup | None:

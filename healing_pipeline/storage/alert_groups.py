@@ -122,6 +122,11 @@ def firing_group_of(connection: Connection[Any], fingerprint: str) -> AlertGroup
     return None if group_id is None else group_by_id(connection, group_id)
 
 
+def take_source_turn(connection: Connection[Any], source: str) -> None:
+    """Wait until nobody else decides which group speaks of a source; until the transaction ends."""
+    _SQL.source_turn(connection, source=source)
+
+
 def begin_group(
     connection: Connection[Any],
     *,

@@ -24,6 +24,7 @@ from storage_samples import NOON, at_once, attempt, failed_attempt, later
 from healing_pipeline.alerting.fingerprints import NOBODY_LOOKS, OWN_NETWORK, errors_fingerprint
 from healing_pipeline.alerting.messages import GroupState, Kind
 from healing_pipeline.control.alerting import Alerting, fire
+from healing_pipeline.control.escalating import tell_escalated
 from healing_pipeline.control.own_outages import begin_own_outage, end_own_outage
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.incidents.diagnosis import RootCause
@@ -680,3 +681,55 @@ def test_an_incident_that_an_older_version_gave_up_is_told_too(world):
     )
     assert world.evaluate().escalated == (incident,)
     assert world.messages[0].title == "yahoo does not answer in time: healing chart-aapl-1d failed"
+
+
+def test_heal_runs_that_give_up_while_others_evaluate_leave_one_group_and_no_deadlock(
+    shared_url, world
+):
+    """The errors of a source have a group, which one gives its cause while another raises it."""
+    reading(world, 30, good=22, bad=3)  # 12 %
+    assert world.told == ["fired warning"]
+    names = [f"yahoo/e{number}" for number in range(5)]
+    given_up = [world.incident(name) for name in names]
+    for name in names:
+        world.seen(name, good=False, times=2)
+    now = world.now + timedelta(seconds=5)
+    world.read(AAPL, good=0, bad=400, at=now)
+    watchers = [Alerting(CATALOG, world.settings) for _ in range(5)]
+    for each in watchers:
+        world(each.evaluate, now)
+    now += 70 * SECOND
+    world.read(AAPL, good=0, bad=400, at=now)
+
+    def work(connection, number):
+        for turn in range(3):
+            with connection.transaction():
+                if number >= 5:
+                    watchers[number - 5].evaluate(connection, now + turn * SECOND)
+                elif turn == 0:
+                    escalate(connection, given_up[number])
+
+    def escalate(connection, incident_id):
+        for state, to, signal in (
+            (State.OPEN, State.HEALING, Signal.HEAL_STARTED),
+            (State.HEALING, State.ESCALATED, Signal.HEAL_FAILED),
+        ):
+            incidents.move_incident(
+                connection,
+                incident_id=incident_id,
+                from_state=state,
+                to_state=to,
+                signal=signal,
+                at=now,
+                note="no strategy helped",
+                root_cause=RootCause.HOST_DOWN,
+            )
+        tell_escalated(connection, CATALOG, world.settings, now, incident_id=incident_id)
+
+    at_once(shared_url, work)
+    (group,) = world.groups
+    assert sorted(group.incident_ids) == sorted(given_up)
+    assert group.root_cause == RootCause.HOST_DOWN
+    levels = [each.level for each in world.messages]
+    assert levels == sorted(set(levels), key=list(Severity).index), world.told
+    assert world.told[0] == "fired warning"

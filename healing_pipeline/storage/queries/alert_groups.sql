@@ -13,9 +13,11 @@ RETURNING id;
 -- Returns nothing when none does.
 SELECT id FROM alert_group WHERE fingerprint = :fingerprint AND resolved_at IS NULL FOR UPDATE;
 
--- name: lock_group(group_id)$
--- Returns nothing when there is no such group.
-SELECT id FROM alert_group WHERE id = :group_id FOR UPDATE;
+-- name: source_turn(source)!
+-- Let one at a time decide which group speaks of what is wrong with a source, until the end of its
+-- transaction: two who knew nothing of each other would begin one for its errors and one for their
+-- cause.
+SELECT pg_advisory_xact_lock(hashtextextended('healing alerts of ' || :source, 0));
 
 -- name: adopt(group_id, fingerprint, root_cause)!
 -- Give a group whose cause nobody knew its cause.
