@@ -93,11 +93,15 @@ def member_health(
 
 
 def looked_until(connection: Connection[Any]) -> tuple[datetime, timedelta] | None:
-    """When somebody was to look next, and the shortest interval; None without a schedule."""
+    """Until when somebody looked, as far as is seen, and the shortest interval.
+
+    None without a schedule. In the future where nothing is due yet.
+    """
     row = _SQL.looked_until(connection)
     if row is None or row["due_at"] is None:
         return None
-    return row["due_at"], timedelta(seconds=row["interval_s"])
+    seen = max(row["due_at"], row["probed_at"] or row["due_at"])
+    return seen, timedelta(seconds=row["interval_s"])
 
 
 def often_healed(connection: Connection[Any], since: datetime, times: int) -> list[OftenHealed]:

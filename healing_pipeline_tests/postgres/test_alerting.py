@@ -580,8 +580,23 @@ def test_a_source_that_is_not_looked_at_on_purpose_is_no_alarm(world):
             "UPDATE probe_schedule SET next_at = %s WHERE source = 'fred'", [later(-3600)]
         )
     )
-    world.wait(600)
+    for _ in range(8):
+        world.wait(60, every_s=10)
+        world.seen(AAPL, good=True)
     assert world.told == []
+
+
+def test_a_source_that_is_put_off_for_hours_does_not_hide_that_nobody_looks(world):
+    world(
+        lambda c: c.execute(
+            "UPDATE probe_schedule SET next_at = %s WHERE source = 'fred'", [later(7200)]
+        )
+    )
+    world(
+        lambda c: c.execute("UPDATE probe_schedule SET next_at = %s WHERE source = 'yahoo'", [NOON])
+    )
+    world.wait(300, every_s=10)
+    assert world.told == ["fired error"]
 
 
 # Advice

@@ -57,11 +57,12 @@ SELECT member.group_id,
  GROUP BY member.group_id;
 
 -- name: looked_until()^
--- When the source that is seen to best was to be looked at next, and the shortest interval: while
--- somebody looks, the moment is never long past. Both null where nothing is on the schedule.
-SELECT max(next_at) AS due_at, min(interval_s) AS interval_s
-  FROM (SELECT source, min(next_at) AS next_at, min(interval_s) AS interval_s
-          FROM probe_schedule GROUP BY source) AS each;
+-- Since when something has been due, the shortest interval, and the newest probe. While somebody
+-- looks, what is due is claimed or put off within moments; a source that is left alone on purpose
+-- stays due, but others are probed. All null where nothing is on the schedule, or was ever probed.
+SELECT min(next_at) AS due_at, min(interval_s) AS interval_s,
+       (SELECT max(at) FROM probe_result) AS probed_at
+  FROM probe_schedule;
 
 -- name: often_healed(since, times)
 -- Endpoints that were healed so often since a moment. Empty: none was.
