@@ -11,6 +11,7 @@ import pytest
 from storage_samples import AAPL, answer, begin
 
 from healing_pipeline.installation import system_clock
+from healing_pipeline.storage.database import connection_info
 from healing_pipeline.storage.fact_store import FactStore
 from healing_pipeline.storage.health_feed import HealthFeed, HealthNews
 
@@ -73,22 +74,29 @@ def test_a_step_of_an_incident_is_news_at_once_and_so_is_what_a_reader_met(
     assert news.lately[AAPL].letters[-1] == "f"
 
 
-def test_it_says_since_when_the_database_is_away_and_reads_all_anew_once_it_is_back(
-    heard, database, database_url
-):
-    known = len(heard.news)
-    with psycopg.connect(database_url, autocommit=True) as connection:
+def cut_off(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+def test_it_says_since_when_the_database_is_away_and_reads_all_anew_once_it_is_back(
+    heard, database_url
+):
+    known = len(heard.news)
+    cut_off(database_url)
     away = heard.wait_for(lambda news: news.away_since is not None, known)
     assert away.standings is None
-    with psycopg.connect(database_url) as connection:
-        connection.execute("SET search_path = healing")
+    with psycopg.connect(connection_info(database_url)) as connection:
         begin(connection, began_at=now(), at=now())
     heard.wait_for(is_ill, known)
     heard.wait_for(lambda news: news.day is not None, known)
+    known = len(heard.news)
+    cut_off(database_url)
+    again = heard.wait_for(lambda news: news.away_since is not None, known)
+    assert again.away_since > away.away_since
 
 
 def test_a_database_that_nobody_found_yet_is_looked_for_again():

@@ -37,7 +37,7 @@ class State:
 
 
 def difference(before: State, after: State) -> dict[str, Any]:
-    """What changed; empty when nothing did. A field that is gone is empty."""
+    """What changed; empty when nothing did. What there is once stays, empty at the least."""
     changed: dict[str, Any] = {}
     top = _changed(before.top, after.top)
     if top:
@@ -56,9 +56,7 @@ def difference(before: State, after: State) -> dict[str, Any]:
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {name: value for name, value in after.items() if before.get(name) != value}
-    fields |= {name: "" for name in before if name not in after}
-    return fields
+    return {name: value for name, value in after.items() if before.get(name) != value}
 
 
 class Changes:
