@@ -32,12 +32,12 @@ from dashboard_visits import (
     unanswered,
 )
 from gateways import default_catalog
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from healing_pipeline.catalog.settings import Settings
-from healing_pipeline.control.alert_firing import fire
+from healing_pipeline.control.alert_firing import fire, recover
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.learning.policy import Policy
 from healing_pipeline.learning.rates import Rate
@@ -45,6 +45,7 @@ from healing_pipeline.storage.alert_groups import begin_silence
 from healing_pipeline.storage.bounded import BoundedDatabase
 from healing_pipeline.storage.database import connection_info
 from healing_pipeline.storage.health_quarters import fold_quarters
+from healing_pipeline.storage.incidents import move_incident
 from healing_pipeline.storage.policies import PUBLISHED, Judged, store_policy
 from healing_pipeline.web.dashboard.app import routes_of
 from healing_pipeline.web.dashboard.guard import Guard
@@ -224,6 +225,46 @@ def test_a_wide_table_is_reached_and_scrolled_by_keyboard(served: Served, page: 
     region.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("each => each.scrollLeft > 0", arg=region.element_handle())
+
+
+def impatient(route: Route) -> None:
+    """The page as it is, but asked for again after a tenth of a second instead of five."""
+    response = route.fetch()
+    body = response.text()
+    if response.headers["content-type"].startswith("text/html"):
+        assert 'data-again-s="5"' in body or "resolved" in body
+    route.fulfill(response=response, body=body.replace('data-again-s="5"', 'data-again-s="0.1"'))
+
+
+def test_a_page_of_what_is_under_way_shows_its_end_and_loses_nothing_that_is_written(
+    served: Served, page: Page
+):
+    number = an_incident(served.database_url, endpoint="yahoo/quote-spy", began_s=60)
+    with psycopg.connect(connection_info(served.database_url)) as connection:
+        group = fire(
+            connection, fingerprint="x", level=Severity.ERROR, title="x", body="", at=later(62)
+        )
+    page.route("**/health-dashboard/*/*", impatient)
+    page.goto(f"{served.url}{AT}/incidents/{number}")
+    page.evaluate("window.same = true; document.querySelector('main a').focus()")
+    expect(page.locator("h1 .state")).to_have_text("failing")
+    with psycopg.connect(connection_info(served.database_url)) as connection:
+        move_incident(
+            connection, incident_id=number, from_state="open", to_state="resolved",
+            signal="recovered", at=later(90), note="well again",
+        )  # fmt: skip
+    expect(page.locator("h1 .state")).to_have_text("resolved")
+    expect(page.get_by_text("well again")).to_be_visible()
+    assert page.evaluate("window.same && document.activeElement.closest('main a') !== null")
+
+    page.goto(f"{served.url}{AT}/alerts/{group}")
+    page.get_by_label("Reason").fill("we know")
+    with psycopg.connect(connection_info(served.database_url)) as connection:
+        recover(connection, fingerprint="x", at=later(100), note="")
+    page.wait_for_timeout(500)
+    expect(page.get_by_label("Reason")).to_have_value("we know")
+    page.get_by_label("Reason").blur()
+    expect(page.get_by_text("recovered since")).to_be_visible()
 
 
 def test_what_an_upstream_said_is_text_in_a_browser_too(served: Served, page: Page):
