@@ -103,6 +103,7 @@ function begin() {
     r(row, value) { setText(row.cells[8].querySelectorAll("span")[0], value || "—"); },
     ra(row, value) { setText(row.cells[8].querySelectorAll("span")[1], value); },
   };
+  const marked = new WeakMap();
   function change(name, fields, isNew) {
     const row = rows.get(name);
     if (!row) return;
@@ -111,8 +112,9 @@ function begin() {
     if (chip && "s" in fields) chip.className = `state ${fields.s}`;
     if (chip && "w" in fields) setText(chip, fields.w);
     if (isNew && ("s" in fields || "w" in fields)) {
-      row.classList.remove("changed");
-      requestAnimationFrame(() => row.classList.add("changed"));
+      row.classList.add("changed");
+      clearTimeout(marked.get(row));
+      marked.set(row, setTimeout(() => row.classList.remove("changed"), 1500));
     }
     if ("s" in fields || "n" in fields || "r" in fields) filterRow(row);
   }
