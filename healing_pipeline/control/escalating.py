@@ -16,7 +16,7 @@ from healing_pipeline.alerting.wording import broken, escalated_body, escalated_
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.control.alert_firing import fire
 from healing_pipeline.incidents.detection import Severity
-from healing_pipeline.storage.alert_groups import firing_group_of
+from healing_pipeline.storage.alert_groups import firing_group_of, take_source_turn
 from healing_pipeline.storage.escalations import Escalation, untold_escalations
 
 # As `healing.attempting` says it of a strategy that was not used.
@@ -48,6 +48,9 @@ def tell_escalated(
     told = []
     for each in untold_escalations(connection, incident_id):
         fingerprint = fingerprint_of(each.source, each.root_cause)
+        # Before any of its groups is held: whoever holds one and then waits for the turn, and
+        # whoever has the turn and then waits for the group, would wait for ever.
+        take_source_turn(connection, each.source)
         if not fails_long_enough(each.bad_in_a_row, each.failed_heals, settings) and (
             firing_group_of(connection, fingerprint) is None
         ):
