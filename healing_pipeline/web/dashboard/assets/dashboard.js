@@ -234,17 +234,25 @@ function begin() {
       else poll(failures);
     };
   }
-  // Where sockets fail, the same by asking; now and then the socket is tried again.
+  // Where sockets fail, the same by asking; now and then the socket is tried again, and at once when
+  // the gateway is back.
+  let isGone = false;
   async function poll(rounds) {
+    let isBack = false;
     try {
       const address = `${at}/state.json?epoch=${epoch}&after=${seq}`;
       const answer = await fetch(address, { signal: AbortSignal.timeout(8000) });
       if (!answer.ok) throw new Error(answer.status);
       for (const message of await answer.json()) if (!take(message)) epoch = "";
+      isBack = isGone;
+      isGone = false;
       say("asking every 2 s");
-    } catch { say("not connected"); }
-    if (rounds % 5 === 4) setTimeout(connect, 2000);
-    else setTimeout(() => poll(rounds + 1), 2000);
+    } catch {
+      isGone = true;
+      say("not connected");
+    }
+    if (isBack || rounds % 5 === 4) setTimeout(connect, isBack ? 0 : 2000);
+    else setTimeout(() => poll(rounds + 1), isGone ? 1000 : 2000);
   }
   connect();
 }
