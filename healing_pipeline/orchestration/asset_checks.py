@@ -70,6 +70,8 @@ def healing_rate(healing: HealingResource) -> dg.AssetCheckResult:
     rate = newest.healing_rate
     return dg.AssetCheckResult(
         passed=rate is None or rate >= LEAST_HEALING_RATE,
+        # Whoever has to know of what was not healed is called by its incident, once.
+        severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "healed": newest.healed_requests,
             "met_healable_failure": newest.met_fault,

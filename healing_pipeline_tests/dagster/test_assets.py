@@ -251,6 +251,7 @@ def test_of_twenty_requests_that_met_a_failure_nineteen_have_to_be_answered(
     result = materialise(installation, "health_report")
     check = checks_of(result)["healing_rate"]
     assert check.passed is passes
+    assert check.severity is dg.AssetCheckSeverity.WARN, "people are called by incidents"
     assert check.metadata["met_healable_failure"].value == 20
     assert check.metadata["healed"].value == 20 - failed
     assert check.metadata["rate"].value == pytest.approx((20 - failed) / 20)
