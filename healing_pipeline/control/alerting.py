@@ -23,7 +23,7 @@ from healing_pipeline.control.alert_errors import ErrorWatch
 from healing_pipeline.control.alert_firing import fire, mutes_at, recover, said, save_message
 from healing_pipeline.control.alert_recovering import close_well, note_health
 from healing_pipeline.control.escalating import tell_escalated
-from healing_pipeline.storage import alert_groups, alert_watch, alerts
+from healing_pipeline.storage import alert_groups, alert_watch, alerts, error_counts
 from healing_pipeline.storage.alert_groups import AlertGroup
 
 __all__ = ["Alerting", "Evaluation", "fire", "recover"]
@@ -166,6 +166,13 @@ class Alerting:
             group = _worst_of(source, alert_groups.firing_groups(connection))
             if _is_told(group, worst):
                 continue
+            began_at = self._errors.began_at(source, now)
+            endpoints = (
+                group.endpoints
+                if group is not None and group.endpoints
+                else [each.id for each in self._catalog.endpoints_of(source)]
+            )
+            readers, errors = error_counts.readers_between(connection, endpoints, began_at, now)
             cause = None if group is None else group.root_cause
             what = None if group is None else group.detail.get("what")
             fire(
@@ -181,8 +188,10 @@ class Alerting:
                 detail={
                     "what": f"{source}: readers went without an answer",
                     "action": action_for(None),
-                    "began_at": self._errors.began_at(source, now),
+                    "began_at": began_at,
                     **({} if group is None else group.detail),
+                    "readers": readers,
+                    "readers_without_answer": errors,
                     "error_rate": worst.window.rate,
                     "requests": worst.window.requests,
                     "window_s": worst.window.lasts.total_seconds(),
