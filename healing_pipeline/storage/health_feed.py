@@ -55,7 +55,8 @@ DAY_EVERY_S = 60.0
 BUSY_SHARE = 0.1
 STATEMENT_LIMIT_MS = 10_000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
-MOST_FOLDS = 8
+# Quarters folded at a time, so that news never wait long; what is left comes with the next rates.
+FOLDS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class HealthFeed:
         self._take = take
         self._boundary = now()
         self._looked_at = monotonic()
+        self._has_more = False
         self._is_connected = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="healing-health", daemon=True)
@@ -198,7 +200,7 @@ class HealthFeed:
     def _read_rates(self, database: Database, *, is_day_due: bool) -> None:
         now = self._now()
         boundary = quarter_of(now - ARRIVES_WITHIN)
-        is_day_due = is_day_due or boundary != self._boundary
+        is_day_due = is_day_due or boundary != self._boundary or self._has_more
         if is_day_due:
             self._fold(database, now)
         with database.connection() as connection:
@@ -210,10 +212,8 @@ class HealthFeed:
         self._boundary = boundary
         self._take(HealthNews(now, day=day, lately=lately, fidelity=fidelity))
 
-    @staticmethod
-    def _fold(database: Database, now: datetime) -> None:
+    def _fold(self, database: Database, now: datetime) -> None:
         """Fold what nobody else has, should the process that does be away."""
-        for _ in range(MOST_FOLDS):
-            with database.connection() as connection:
-                if not fold_quarters(connection, now):
-                    return
+        with database.connection() as connection:
+            folded = fold_quarters(connection, now, most=FOLDS_AT_ONCE)
+        self._has_more = len(folded) == FOLDS_AT_ONCE

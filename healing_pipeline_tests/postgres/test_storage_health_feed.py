@@ -11,9 +11,11 @@ import pytest
 from storage_samples import AAPL, answer, begin
 
 from healing_pipeline.installation import system_clock
+from healing_pipeline.storage import health_feed
 from healing_pipeline.storage.database import connection_info
 from healing_pipeline.storage.fact_store import FactStore
 from healing_pipeline.storage.health_feed import HealthFeed, HealthNews
+from healing_pipeline.storage.health_quarters import QUARTER
 
 AT_ONCE_S = 5.0  # on a machine that does other work too
 now = system_clock().now
@@ -97,6 +99,25 @@ def test_it_says_since_when_the_database_is_away_and_reads_all_anew_once_it_is_b
     cut_off(database_url)
     again = heard.wait_for(lambda news: news.away_since is not None, known)
     assert again.away_since > away.away_since
+
+
+def test_what_nobody_folded_is_folded_in_parts_that_keep_no_news_waiting(
+    database, database_url, monkeypatch
+):
+    monkeypatch.setattr(health_feed, "FOLDS_AT_ONCE", 3)
+    monkeypatch.setattr(health_feed, "RATES_EVERY_S", 0.1)
+    monkeypatch.setattr(health_feed, "BUSY_SHARE", 1.0)
+    store, latest = FactStore(database_url), now()
+    store.store([answer(at=latest - number * QUARTER) for number in range(1, 12)])
+    store.close()
+    heard = Heard()
+    feed = HealthFeed(lambda: database_url, [AAPL], now=now, take=heard.take)
+    feed.start()
+    heard.wait_for(lambda news: bool(news.day) and news.day[AAPL].requests >= 10)
+    feed.close()
+    counts = [news.day[AAPL].requests for news in heard.news if news.day]
+    assert counts == sorted(counts)
+    assert counts[0] <= 3
 
 
 def test_a_database_that_nobody_found_yet_is_looked_for_again():
