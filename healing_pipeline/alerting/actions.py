@@ -48,6 +48,10 @@ NOBODY_LOOKS = (
     "See whether Dagster's daemon runs and the sensors `probe_<source>` are switched on; `healing "
     "up` starts them."
 )
+NOBODY_HEALS = (
+    "See on Dagster's page whether runs of `heal_endpoint` begin, wait in its queue or fail, and "
+    "why in its logs; `healing up` starts what begins them."
+)
 HEALS_TOO_OFTEN = (
     "Healing hides that something is wrong for good: look at what the incidents have in common and "
     "mend the cause, or give the endpoint another source."

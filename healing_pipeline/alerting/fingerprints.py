@@ -6,6 +6,7 @@ from healing_pipeline.incidents.diagnosis import RootCause
 
 OWN_NETWORK = "own_network"
 NOBODY_LOOKS = "nobody_looks"
+NOBODY_HEALS = "nobody_heals"
 
 # A source that cannot be reached is one matter, whether its host, its service or its name is gone:
 # which of them it is changes from one endpoint's evidence to the next.

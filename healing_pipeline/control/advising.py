@@ -1,4 +1,4 @@
-"""What people should know though readers are served, and that somebody looks at all."""
+"""What people should know though readers are served."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from typing import Any
 from psycopg import Connection
 
 from healing_pipeline.alerting.actions import HEALS_TOO_OFTEN, LONG_BY_FALLBACK
-from healing_pipeline.alerting.actions import NOBODY_LOOKS as ACTION_NOBODY_LOOKS
-from healing_pipeline.alerting.fingerprints import NOBODY_LOOKS
 from healing_pipeline.alerting.messages import Kind
 from healing_pipeline.alerting.muting import Mutes, Subject, muted_because
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.alerting.wording import lasted
-from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.control.alert_firing import fire, recover
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.storage import alert_watch
 from healing_pipeline.storage.alerts import advised_since, save_alert
@@ -28,12 +24,6 @@ ADVISED_FOR = timedelta(days=1)
 OFTEN_WITHIN = timedelta(hours=1)
 # Served by fallback is yellow on the dashboard at once; after this people should think about it.
 FALLBACK_IS_LONG_AFTER = timedelta(hours=1)
-
-# Nobody looks when what is due has been so for so many intervals, and for so long at least.
-INTERVALS_MISSED = 4
-LEAST_MISSED = timedelta(minutes=2)
-# A gap between two evaluations: this process, or the machine, slept.
-SLEPT = timedelta(minutes=1)
 
 
 class Advisor:
@@ -131,68 +121,3 @@ class Advisor:
                     "path": f"/health-dashboard/endpoints/{endpoints[0]}",
                 },
             )
-
-
-class DeadMansSwitch:
-    """Tells when nobody looks at the sources any more.
-
-    Notes
-    -----
-    While somebody looks, what is due is claimed or put off within moments. A first start is no
-    alarm: it is only told of what was seen to be missed, so that neither a night in which
-    everything was off nor a machine that slept counts.
-    """
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._watching_since: datetime | None = None
-        self._last_at: datetime | None = None
-        self._has_fired: bool | None = None  # another process may have
-
-    def look(self, connection: Connection[Any], now: datetime) -> None:
-        """Fire or recover the group `NOBODY_LOOKS`."""
-        if self._last_at is None or not timedelta() <= now - self._last_at < SLEPT:
-            self._watching_since = now
-        self._last_at = now
-        assert self._watching_since is not None, "it was set the first time"
-        if not self._catalog.endpoints:
-            return
-        looked = alert_watch.looked_until(connection)
-        shortest = timedelta(
-            seconds=min(each.interval_s for each in self._catalog.endpoints.values())
-        )
-        due_at = self._watching_since if looked is None else looked[0]
-        interval = shortest if looked is None else looked[1]
-        missed = now - max(due_at, self._watching_since)
-        if missed >= max(INTERVALS_MISSED * interval, LEAST_MISSED):
-            if self._has_fired is not True:
-                self._fire(connection, missed, interval, now)
-            self._has_fired = True
-        elif now - due_at < LEAST_MISSED and self._has_fired is not False:
-            self._has_fired = False
-            recover(
-                connection, fingerprint=NOBODY_LOOKS, at=now, note="sources are looked at again"
-            )
-
-    def _fire(
-        self, connection: Connection[Any], missed: timedelta, interval: timedelta, now: datetime
-    ) -> None:
-        evidence = (
-            f"nothing was probed for {lasted(missed.total_seconds())}, and the shortest interval "
-            f"is {lasted(interval.total_seconds())}"
-        )
-        fire(
-            connection,
-            fingerprint=NOBODY_LOOKS,
-            level=Severity.ERROR,
-            title="Nobody looks at the sources",
-            body=f"{evidence[:1].upper()}{evidence[1:]}. What fails now is seen by readers only, "
-            "and healed within their requests only.",
-            at=now,
-            detail={
-                "over": "The sources are looked at again",
-                "evidence": evidence,
-                "began_at": now - missed,
-                "action": ACTION_NOBODY_LOOKS,
-            },
-        )

@@ -18,10 +18,11 @@ from healing_pipeline.alerting.muting import Mutes, muted_because
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.alerting.wording import errors_body, errors_title
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.control.advising import Advisor, DeadMansSwitch
+from healing_pipeline.control.advising import Advisor
 from healing_pipeline.control.alert_errors import ErrorWatch
 from healing_pipeline.control.alert_firing import fire, mutes_at, recover, said, save_message
 from healing_pipeline.control.alert_recovering import close_well, note_health
+from healing_pipeline.control.dead_mans_switch import DeadMansSwitch
 from healing_pipeline.control.escalating import tell_escalated
 from healing_pipeline.storage import alert_groups, alert_watch, alerts, error_counts
 from healing_pipeline.storage.alert_groups import AlertGroup

@@ -104,6 +104,11 @@ def looked_until(connection: Connection[Any]) -> tuple[datetime, timedelta] | No
     return seen, timedelta(seconds=row["interval_s"])
 
 
+def waiting_for_heals(connection: Connection[Any]) -> list[tuple[str, datetime]]:
+    """Endpoints whose incident waits for a heal that ends, and since when; the longest first."""
+    return [(row["endpoint"], row["since"]) for row in _SQL.waiting_for_heals(connection)]
+
+
 def often_healed(connection: Connection[Any], since: datetime, times: int) -> list[OftenHealed]:
     """Endpoints that were healed at least so often since a moment."""
     rows = _SQL.often_healed(connection, since=since, times=times)

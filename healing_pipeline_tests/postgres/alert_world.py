@@ -177,6 +177,10 @@ class AlertWorld:
     def try_again(self, incident_id: int) -> None:
         self.move(incident_id, State.OPEN, Signal.TRIED_AGAIN)
 
+    def try_again_unheard(self, incident_id: int) -> None:
+        """An incident that no heal run took asks with a new event."""
+        self.move(incident_id, State.OPEN, Signal.TRIED_AGAIN)
+
     def resolve(self, incident_id: int, good: int = 2) -> None:
         endpoint = self(incidents.incident_by_id, incident_id).endpoint
         self.now += SECOND

@@ -602,6 +602,31 @@ def test_a_source_that_is_put_off_for_hours_does_not_hide_that_nobody_looks(worl
     assert world.told == ["fired error"]
 
 
+def test_when_nobody_heals_people_are_told_in_one_message_and_when_somebody_does_again(world):
+    waiting = [world.incident(), world.incident(GDP)]
+    world.wait(60)
+    world.try_again_unheard(waiting[0])
+    world.wait(120)
+    assert world.told == []
+    world.wait(10)
+    assert world.told == ["fired error"]
+    assert world.messages[0].title == "Nobody heals what was found"
+    assert "fred/gdp and 1 more heard of no heal for 3 min" in world.messages[0].body
+    for incident in waiting:
+        world.heal(incident)
+    world.wait(65)
+    assert world.told == ["fired error", "resolved error"]
+
+
+def test_heals_that_our_own_outage_keeps_waiting_are_nobodys_fault(world):
+    world(begin_own_outage, at=world.now, evidence="cut")
+    world.incident()
+    world.wait(600, every_s=30)
+    world(end_own_outage, at=world.now, evidence="back")
+    world.wait(170)
+    assert world.told == ["fired critical", "resolved critical"]
+
+
 # Advice
 
 

@@ -64,6 +64,20 @@ SELECT min(next_at) AS due_at, min(interval_s) AS interval_s,
        (SELECT max(at) FROM probe_result) AS probed_at
   FROM probe_schedule;
 
+-- name: waiting_for_heals()
+-- Incidents that are in no heal that ends: when each last heard of one, or was detected; and from
+-- when on it could have, since nothing is healed while we are cut off. The longest waiting first.
+-- Empty: none waits.
+SELECT incident.endpoint,
+       GREATEST(incident.detected_at, heard.at, (SELECT max(ended_at) FROM own_outage)) AS since
+  FROM incident
+  LEFT JOIN LATERAL (
+       SELECT max(at) AS at FROM incident_event
+        WHERE incident_id = incident.id AND signal IN ('heal_failed', 'heal_succeeded')) AS heard
+       ON true
+ WHERE incident.state IN ('open', 'healing')
+ ORDER BY since, incident.endpoint;
+
 -- name: often_healed(since, times)
 -- Endpoints that were healed so often since a moment. Empty: none was.
 SELECT incident.endpoint, incident.source, count(*)::int AS heals,
