@@ -43,12 +43,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of a visitor's own; an error in one of our scripts fails the test."""
+    """A page of a visitor's own; a fault in a script, or what the policy refused, fails the test."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda said: errors.append(said.text) if "Security Policy" in said.text else None,
+    )
     yield page
     context.close()
     assert not errors
