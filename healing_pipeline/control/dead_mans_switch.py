@@ -103,8 +103,8 @@ class DeadMansSwitch:
             NOBODY_HEALS,
             now,
             title="Nobody heals what was found",
-            body=f"{evidence[:1].upper()}{evidence[1:]}. Readers are healed within their requests "
-            "only; no route spares them the failed first attempt.",
+            body=f"{evidence}. Readers are healed within their requests only; no route spares them "
+            "the failed first attempt.",
             detail={
                 "over": "What is found is healed again",
                 "evidence": evidence,
