@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of a visitor's own; a fault in a script, or what the policy refused, fails the test."""
+    """A page of a visitor's own; a fault in a script, or what the policy refuses, fails a test."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()

@@ -123,17 +123,38 @@ def begun(world: World, evidence: str = "no answer", endpoint: str = QUIET) -> i
     return opened.incident_id
 
 
-def ended(world: World, incident_id: int) -> None:
+def moved(world: World, incident_id: int, before: str, after: str, signal: str) -> None:
     with world.session.database.connection() as connection:
         move_incident(
             connection,
             incident_id=incident_id,
-            from_state="open",
-            to_state="resolved",
-            signal="recovered",
+            from_state=before,
+            to_state=after,
+            signal=signal,
             at=world.session.clock.now(),
-            note="over",
+            note="as it went",
         )
+
+
+def ended(world: World, incident_id: int) -> None:
+    moved(world, incident_id, "open", "resolved", "recovered")
+
+
+def test_healing_is_seen_to_begin_and_to_end(world: World, page: Page):
+    page.goto(world.dashboard)
+    incident = begun(world)
+    for before, after, signal, word in (
+        ("open", "healing", "heal_started", "healing"),
+        ("healing", "healed", "heal_succeeded", "healed"),
+        ("healed", "resolved", "recovered", "live"),
+    ):
+        moved(world, incident, before, after, signal)
+        if word != "live":
+            has_state(page, QUIET, word)
+            expect(row(page, QUIET).locator(".state")).to_have_text(word)
+            expect(page.locator("#summary")).to_contain_text(f"1 {word}")
+    expect(row(page, QUIET).locator(".state")).not_to_have_text("healed")
+    expect(row(page, QUIET).locator(".note")).to_be_empty()
 
 
 def test_a_script_in_what_an_upstream_said_is_text(world: World, page: Page):
