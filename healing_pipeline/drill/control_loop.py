@@ -9,7 +9,7 @@ from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting
 from healing_pipeline.control.look import HealRequest
 from healing_pipeline.control.watching import Watcher
-from healing_pipeline.drill.playing import Drill
+from healing_pipeline.drill.playing import Drill, side_by_side
 from healing_pipeline.drill.world import caller
 from healing_pipeline.healing.answer import Answer
 from healing_pipeline.storage.routes import active_routes
@@ -24,9 +24,7 @@ JUDGE_EVERY_S = 1.0
 
 async def control_loop(drill: Drill) -> None:
     """Look, heal and tell people until cancelled."""
-    async with asyncio.TaskGroup() as together:
-        together.create_task(_look_and_heal(drill))
-        together.create_task(tell_people(drill))
+    await side_by_side(_look_and_heal(drill), tell_people(drill))
 
 
 async def tell_people(drill: Drill) -> None:

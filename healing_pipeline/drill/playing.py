@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -197,6 +197,21 @@ async def drive(drill: Drill, control: Awaitable[None], progress: Progress) -> N
     await asyncio.gather(beside, return_exceptions=True)
     if not beside.cancelled():
         beside.result()
+
+
+async def side_by_side(*works: Coroutine[Any, Any, None]) -> None:
+    """Do works beside each other until cancelled; the first error of one ends all, as itself."""
+    tasks = [asyncio.create_task(each) for each in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for each in tasks:
+            each.cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        # Also of what went wrong while it was being ended: a drill that hides it would look clean.
+        broken = next((each for each in ends if isinstance(each, Exception)), None)
+        if broken is not None:
+            raise broken
 
 
 async def _read(drill: Drill, arrival: Arrival, token: str) -> None:

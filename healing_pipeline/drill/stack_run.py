@@ -24,7 +24,7 @@ from healing_pipeline.drill.control_loop import tell_people
 from healing_pipeline.drill.detections import detection_report, detections
 from healing_pipeline.drill.fates import fate_of
 from healing_pipeline.drill.heal_times import HealRun, heal_report, heals_of
-from healing_pipeline.drill.playing import Drill, Progress, drive, open_drill, warm_up
+from healing_pipeline.drill.playing import Drill, Progress, drive, open_drill, side_by_side, warm_up
 from healing_pipeline.drill.stack_start import CHECK_EVERY_S, start_and_practise
 from healing_pipeline.drill.stack_world import (
     ControlPath,
@@ -199,9 +199,7 @@ def _shared_memory(drill: Drill, url: str, folder: Path) -> SharedMemory:
 
 async def _beside(drill: Drill, dagster: ControlPath) -> None:
     """What goes on beside the readers, in this process: Dagster's processes do the rest."""
-    async with asyncio.TaskGroup() as together:
-        together.create_task(_keep_watch(dagster))
-        together.create_task(tell_people(drill))
+    await side_by_side(_keep_watch(dagster), tell_people(drill))
 
 
 async def _keep_watch(dagster: ControlPath) -> None:
