@@ -7,6 +7,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tcp_proxy import TcpProxy
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
-from whole_world import World, whole_world
+from whole_world import World, free_port, whole_world
 
 from healing_pipeline.storage.incidents import begin_incident, move_incident
 
@@ -277,3 +278,26 @@ def test_a_socket_is_for_a_page_of_ours_and_for_hearing_only(world: World):
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
     assert world.read(QUIET).status_code == 200
+
+
+def test_whoever_writes_the_token_as_the_password_sees_the_page_live(
+    world: World, browser: Browser
+):
+    token = "correct-horse-battery-staple"
+    environ = {**world.environ, "HEALING_GATEWAY_TOKEN": token}
+    environ["HEALING_STATE_DIR"] += "-guarded"
+    guarded = replace(world, port=free_port(), environ=environ, process=None)
+    guarded.start_gateway()
+    try:
+        known = browser.new_context(http_credentials={"username": "anna", "password": token})
+        page = known.new_page()
+        page.goto(guarded.dashboard)
+        expect(page.locator("#link")).to_have_text("live")
+        known.close()
+        stranger = browser.new_context()
+        response = stranger.request.get(guarded.dashboard)
+        assert response.status == 401
+        assert "yahoo" not in response.text()
+        stranger.close()
+    finally:
+        guarded.stop_gateway()
