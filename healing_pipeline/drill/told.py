@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
 
-from healing_pipeline.drill.alerting import Group, Ill, Message, Reader, Trace
+from healing_pipeline.drill.alert_trace import Group, Ill, Message, Reader, Trace
 from healing_pipeline.drill.gatus import Look
 from healing_pipeline.drill.score import Outcome
 from healing_pipeline.healing.answer import PLAIN

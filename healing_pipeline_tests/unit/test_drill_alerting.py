@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healing_pipeline.drill.alerting import (
-    Group,
-    Ill,
-    Message,
-    Reader,
-    Trace,
-    alert_report,
-    people_got,
-)
+from healing_pipeline.drill.alert_trace import Group, Ill, Message, Reader, Trace
+from healing_pipeline.drill.alerting import alert_report, people_got
 from healing_pipeline.drill.gatus import Look, alarms
 from healing_pipeline.drill.told import ill_of
 from healing_pipeline.incidents.detection import Severity

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from healing_pipeline.cli import drill as command
-from healing_pipeline.drill.alerting import Trace, alert_report
+from healing_pipeline.drill.alert_trace import Trace
+from healing_pipeline.drill.alerting import alert_report
 from healing_pipeline.drill.score import Books, Outcome, score
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.fidelity import Fidelity
