@@ -21,6 +21,9 @@ FAMILIES: dict[RootCause, str] = {
     RootCause.DATA: "data",
 }
 
+# What is wrong with a source as a whole concerns whoever owns anything of it.
+OF_WHOLE_SOURCE = frozenset({"unreachable", "key", "quota"})
+
 _SOURCE = "source:"
 _ERRORS = "errors"
 

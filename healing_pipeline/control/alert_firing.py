@@ -89,8 +89,13 @@ def fire(
             alert_groups.add_incident(connection, group.id, incident_id, at)
         if after(group.state, Change.FIRES) is not group.state:
             alert_groups.refire_group(connection, group.id)
+        all_owners = sorted({*group.owners, *owners})
         if rank(level) > rank(group.level):
+            words = {**words, "owners": all_owners}
             alert_groups.restate(connection, group.id, level=level, **words)
+        elif all_owners != sorted(group.owners):
+            # They hear of what comes: a rise, a reminder.
+            alert_groups.set_owners(connection, group.id, all_owners)
         tell_at_once(connection, group.id, at, incident_id=incident_id)
         return group.id
 

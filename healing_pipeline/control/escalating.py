@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from healing_pipeline.alerting.actions import action_for
-from healing_pipeline.alerting.fingerprints import fingerprint_of
+from healing_pipeline.alerting.fingerprints import FAMILIES, OF_WHOLE_SOURCE, fingerprint_of
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.alerting.thresholds import fails_long_enough
 from healing_pipeline.alerting.wording import broken, escalated_body, escalated_title
@@ -67,7 +67,7 @@ def tell_escalated(
             source=each.source,
             root_cause=each.root_cause,
             incident_id=each.incident_id,
-            owners=_owners(catalog, each.endpoint),
+            owners=_owners(catalog, each),
             detail=detail,
         )
         told.append(each.incident_id)
@@ -103,6 +103,12 @@ def _detail(each: Escalation, what: str) -> dict[str, Any]:
     }
 
 
-def _owners(catalog: Catalog | None, endpoint: str) -> tuple[str, ...]:
-    known = None if catalog is None else catalog.endpoints.get(endpoint)
-    return () if known is None or known.owner is None else (known.owner,)
+def _owners(catalog: Catalog | None, each: Escalation) -> tuple[str, ...]:
+    """Who owns what is concerned: all of the source where all of it is, else the endpoint."""
+    if catalog is None:
+        return ()
+    is_whole = FAMILIES.get(each.root_cause) in OF_WHOLE_SOURCE
+    endpoints = [
+        one for one in catalog.endpoints_of(each.source) if is_whole or one.id == each.endpoint
+    ]
+    return tuple(sorted({one.owner for one in endpoints if one.owner is not None}))

@@ -172,6 +172,11 @@ def restate(
     )
 
 
+def set_owners(connection: Connection[Any], group_id: int, owners: Collection[str]) -> None:
+    """Let these, and no others, be told of a group."""
+    _SQL.set_owners(connection, group_id=group_id, owners=[storable(each) for each in owners])
+
+
 def adopt(connection: Connection[Any], group_id: int, fingerprint: str, root_cause: str) -> None:
     """Give a group whose cause nobody knew its cause."""
     _SQL.adopt(connection, group_id=group_id, fingerprint=fingerprint, root_cause=root_cause)

@@ -154,6 +154,24 @@ def test_incidents_of_one_cause_are_one_group_and_one_message(world):
     assert group.incident_ids == (first, second)
 
 
+def test_what_is_wrong_with_a_whole_source_is_told_to_whoever_owns_any_of_it(world):
+    escalated(world, MSFT)  # of which nobody is the owner
+    assert world.messages[0].owners == ("desk",)
+
+
+def test_whoever_owns_what_joins_hears_of_what_comes(world):
+    first = world.incident(MSFT, failure_class="invalid_data")
+    world.seen(MSFT, good=False, times=2)
+    world.give_up(first, RootCause.DATA)
+    assert world.messages[0].owners == ()
+    second = world.incident(AAPL, failure_class="invalid_data")
+    world.give_up(second, RootCause.DATA)
+    assert world.told == ["fired error"]
+    world.wait(3700, every_s=50)
+    assert world.told == ["fired error", "reminder error"]
+    assert world.messages[-1].owners == ("desk",)
+
+
 def test_a_key_and_an_outage_are_two_matters(world):
     escalated(world)
     other = world.incident(MSFT, failure_class="auth_error")

@@ -31,6 +31,10 @@ UPDATE alert_group
    SET level = :level, title = :title, body = :body, owners = :owners, detail = :detail
  WHERE id = :group_id;
 
+-- name: set_owners(group_id, owners)!
+-- Change who is told of a group.
+UPDATE alert_group SET owners = :owners WHERE id = :group_id;
+
 -- name: recover_group(group_id, at, detail)!
 -- Touches no row when it has recovered already, or is closed.
 UPDATE alert_group
