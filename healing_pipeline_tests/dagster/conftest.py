@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+import dagster as dg
 import pytest
+from alerting_world import Project
 from dagster_installation import CONFIG, Installation
 
 from healing_pipeline.definitions import build_definitions
@@ -49,3 +53,28 @@ def installation(
     finally:
         close_sessions()
         simulator.control.clear_faults()
+
+
+@pytest.fixture(scope="session")
+def tables(pg_server: Any) -> Iterator[Database]:
+    """One database for all of them: making one takes longer than a test."""
+    name = f"alert_hooks_{uuid4().hex}"
+    pg_server.create(name, "healing_template")
+    with Database(pg_server.url(name), max_size=2) as database:
+        yield database
+    pg_server.drop(name)
+
+
+@pytest.fixture
+def anyone(tables: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    for name in ("HEALING_DAGSTER_PAGE", "HEALING_CLOCK_OFFSET_S", "HEALING_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HEALING_DATABASE_URL", tables.url)
+    monkeypatch.setenv("ILL", str(tmp_path))
+    with tables.connection() as connection:
+        # What is told is never changed, but for the next test.
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute("TRUNCATE healing.alert, healing.alert_group CASCADE")
+        connection.execute("TRUNCATE healing.dagster_failure")
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Project(instance, tables, tmp_path)
