@@ -1,4 +1,4 @@
-"""Alert groups as rows: one for each root cause that people are told of; and what mutes them."""
+"""Alert groups as rows: one for each root cause that people are told of."""
 
 from __future__ import annotations
 
@@ -11,13 +11,47 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from healing_pipeline.alerting.messages import GroupState, Standing, state_of
-from healing_pipeline.alerting.muting import Maintenance, Silence, Subject
+from healing_pipeline.alerting.muting import Subject
 from healing_pipeline.incidents.detection import Severity
+from healing_pipeline.storage.silences import (
+    begin_maintenance,
+    begin_silence,
+    end_maintenance,
+    end_silence,
+    maintenance_until,
+    silences_at,
+)
 from healing_pipeline.storage.statements import load_statements
 from healing_pipeline.storage.text import json_value, storable
 
+__all__ = [
+    "AlertGroup",
+    "acknowledge",
+    "add_incident",
+    "adopt",
+    "begin_group",
+    "begin_maintenance",
+    "begin_silence",
+    "end_maintenance",
+    "end_silence",
+    "fired_since",
+    "firing_group_of",
+    "firing_groups",
+    "group_by_id",
+    "group_of_incident",
+    "groups_of_ids",
+    "groups_since",
+    "maintenance_until",
+    "recover_group",
+    "refire_group",
+    "resolve_group",
+    "restate",
+    "set_owners",
+    "silences_at",
+    "take_source_turn",
+]
+
 _SQL = load_statements("alert_groups")
-_SILENCES = load_statements("silences")
 
 # More groups than this never fire at once: there is one for each root cause of a source.
 MOST = 10_000
@@ -227,64 +261,6 @@ def fired_since(
 def acknowledge(connection: Connection[Any], *, group_id: int, by: str, at: datetime) -> bool:
     """Note that somebody sees to it; False when somebody does, or it is over."""
     return int(_SQL.acknowledge(connection, group_id=group_id, by=storable(by), at=at)) > 0
-
-
-def begin_silence(
-    connection: Connection[Any],
-    *,
-    source: str | None,
-    endpoint: str | None,
-    ends_at: datetime,
-    reason: str,
-    by: str,
-    at: datetime,
-) -> int:
-    """Tell nobody of a source (None: all) or of endpoints like a pattern, until a moment."""
-    number: int = _SILENCES.begin_silence(
-        connection,
-        source=source,
-        endpoint=endpoint,
-        at=at,
-        ends_at=ends_at,
-        reason=storable(reason),
-        by=storable(by),
-    )
-    return number
-
-
-def end_silence(connection: Connection[Any], *, silence_id: int, at: datetime) -> bool:
-    """End a silence now; False when there is none of that number, or it is over."""
-    return int(_SILENCES.end_silence(connection, silence_id=silence_id, at=at)) > 0
-
-
-def silences_at(connection: Connection[Any], at: datetime) -> list[Silence]:
-    """The silences in force at a moment."""
-    return [Silence(**row) for row in _SILENCES.silences_until(connection, at=at, is_begun=True)]
-
-
-def begin_maintenance(
-    connection: Connection[Any],
-    *,
-    source: str | None,
-    begins_at: datetime,
-    ends_at: datetime,
-    reason: str,
-) -> int:
-    """Note that a source (None: all) will be away: nobody is told of it, and nothing is learned."""
-    number: int = _SILENCES.begin_maintenance(
-        connection, source=source, begins_at=begins_at, ends_at=ends_at, reason=storable(reason)
-    )
-    return number
-
-
-def end_maintenance(connection: Connection[Any], *, maintenance_id: int, at: datetime) -> bool:
-    """End a window now, or take it back; False when there is no such window, or it is over."""
-    return int(_SILENCES.end_maintenance(connection, maintenance_id=maintenance_id, at=at)) > 0
-
-
-def maintenance_until(connection: Connection[Any], at: datetime) -> list[Maintenance]:
-    """The windows that end after a moment, those to come too."""
-    return [Maintenance(**row) for row in _SILENCES.maintenance_until(connection, at=at)]
 
 
 def _words(
