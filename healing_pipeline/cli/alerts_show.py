@@ -15,17 +15,19 @@ from healing_pipeline.alerting.messages import GroupState, message_due, rank
 from healing_pipeline.alerting.muting import Mutes, muted_because
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.cli.alerts_place import opened
-from healing_pipeline.cli.console import out, print_json
+from healing_pipeline.cli.console import err, out, print_json
 from healing_pipeline.control.alert_firing import mutes_at, said
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.incidents.detection import Severity
-from healing_pipeline.storage import alert_groups, alerts, incidents
+from healing_pipeline.storage import alert_groups, alert_watch, alerts, incidents
 from healing_pipeline.storage.alert_groups import AlertGroup
 from healing_pipeline.storage.alerts import SavedAlert
 from healing_pipeline.storage.deliveries import deliveries_of_alerts
 
 LATELY = timedelta(days=1)
 MOST = 1000
+# Evaluations come each second.
+SILENT_AFTER = timedelta(minutes=1)
 LONG_AGO = timedelta(days=36_500)
 COLOURS = {Severity.CRITICAL: "bold red", Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
@@ -36,11 +38,17 @@ def show_groups(config: Path, *, with_closed: bool, as_json: bool) -> int:
         since = now - (LONG_AGO if with_closed else LATELY)
         groups = sorted(alert_groups.groups_since(connection, since, MOST), key=_worst_first)
         mutes = mutes_at(connection, now)
+        evaluated_at = alert_watch.evaluated_at(connection)
         messages: dict[int, list[SavedAlert]] = {each.id: [] for each in groups}
         for message in alerts.alerts_of_groups(connection, list(messages)):
             if message.group_id is not None:
                 messages[message.group_id].append(message)
     why = {each.id: _why(each, messages[each.id], mutes, catalog.alerts, now) for each in groups}
+    if evaluated_at is None or now - evaluated_at > SILENT_AFTER:
+        when = "yet" if evaluated_at is None else f"since {evaluated_at:%Y-%m-%d %H:%M:%S} UTC"
+        err.print(
+            f"Nobody has looked after alerts {when}: `healing up` does, or `healing alerts run`."
+        )
     if as_json:
         print_json([_document(each, why[each.id]) for each in groups])
         return 0

@@ -91,6 +91,7 @@ class Alerting:
         """
         if not alert_watch.take_evaluation_turn(connection):
             return Evaluation(False)
+        alert_watch.note_evaluation(connection, now)
         mutes = mutes_at(connection, now)
         nothing: list[int] = []
         escalated = closed = nothing

@@ -74,6 +74,17 @@ def take_evaluation_turn(connection: Connection[Any]) -> bool:
     return bool(_SQL.evaluation_turn(connection))
 
 
+def note_evaluation(connection: Connection[Any], now: datetime) -> None:
+    """Note that alerts are being evaluated, to within 10 s."""
+    _SQL.note_evaluation(connection, now=now)
+
+
+def evaluated_at(connection: Connection[Any]) -> datetime | None:
+    """When alerts were last evaluated, to within 10 s; None when they never were."""
+    at: datetime | None = _SQL.evaluated_at(connection)
+    return at
+
+
 def hold_group(connection: Connection[Any], group_id: int) -> bool:
     """Keep others from a group until the transaction ends; False when another keeps us from it."""
     return _SQL.hold_group(connection, group_id=group_id) is not None

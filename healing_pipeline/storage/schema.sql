@@ -378,6 +378,12 @@ CREATE TABLE healing.delivery_recipient (
 CREATE TRIGGER alert_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.alert
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
 
+-- When alerts were last evaluated: that nobody does can be told by whoever shows them.
+CREATE TABLE healing.alert_evaluation (
+    only_one boolean PRIMARY KEY DEFAULT true CONSTRAINT alert_evaluation_only_one CHECK (only_one),
+    evaluated_at timestamptz NOT NULL
+);
+
 -- Somebody knows already, until then.
 CREATE TABLE healing.silence (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -211,7 +211,7 @@ def alert_world(database: Database, url: str) -> Iterator[AlertWorld]:
 TABLES = (
     "alert_group_incident, delivery, alert, alert_group, silence, maintenance, route,"
     " incident_event, incident, own_outage, answer, attempt, probe_result, probe_schedule,"
-    " health_quarter, health_quarter_news"
+    " health_quarter, health_quarter_news, alert_evaluation"
 )
 
 

@@ -15,6 +15,7 @@ from healing_pipeline.control.alerting import fire, recover
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.storage import alert_groups
+from healing_pipeline.storage.alert_watch import note_evaluation
 from healing_pipeline.storage.database import Database
 
 DOWN = "source:yahoo:unreachable"
@@ -38,6 +39,7 @@ def healing(config, database_url, monkeypatch):
         if isinstance(done.exception, ConfigurationError):
             raise done.exception
         assert done.exit_code == 0, done.output
+        run.warned = done.stderr
         return done.stdout
 
     run.json = lambda *arguments: json.loads(run(*arguments, "--json"))
@@ -92,6 +94,24 @@ def test_one_is_shown_with_its_messages_incidents_and_why(healing, firing):
     assert [each["kind"] for each in shown["messages"]] == ["fired"]
     assert shown["deliveries"] == [], "nobody has routed it yet"
     assert shown["incidents"][0]["endpoint"] == AAPL
+
+
+def test_it_is_said_when_nobody_looks_after_alerts(healing, firing, database_url):
+    def said():
+        healing.json("list")
+        return healing.warned
+
+    with Database(database_url, max_size=1) as database:
+
+        def evaluate(at):
+            with database.connection() as connection:
+                note_evaluation(connection, at)
+
+        assert "Nobody has looked after alerts yet" in said()
+        evaluate(datetime.now(UTC) - timedelta(minutes=2))
+        assert "Nobody has looked after alerts since" in said()
+        evaluate(datetime.now(UTC))
+        assert said() == ""
 
 
 def test_one_is_acknowledged_once(healing, firing):

@@ -31,6 +31,7 @@ from healing_pipeline.incidents.diagnosis import RootCause
 from healing_pipeline.incidents.lifecycle import Signal, State
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.storage import alert_groups, incidents
+from healing_pipeline.storage.alert_watch import evaluated_at
 from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.health_quarters import fold_quarters
 
@@ -705,6 +706,13 @@ def test_one_that_evaluates_keeps_others_from_it_and_hinders_nobody(world):
             assert not Alerting(CATALOG, world.settings).evaluate(second, world.now).took_place
         world(fire, fingerprint="x", level=Severity.ERROR, title="x", body="", at=world.now)
     assert world.evaluate().took_place
+    assert world(evaluated_at) == world.now
+    world.now += 5 * SECOND
+    world.evaluate()
+    assert world(evaluated_at) == world.now - 5 * SECOND, "not written each second"
+    world.now += 6 * SECOND
+    world.evaluate()
+    assert world(evaluated_at) == world.now
 
 
 def test_groups_that_are_no_sources_end_when_whoever_fired_them_says_so(world):

@@ -5,6 +5,17 @@
 -- False: another process is evaluating.
 SELECT pg_try_advisory_xact_lock(hashtextextended('healing alerting', 0));
 
+-- name: note_evaluation(now)!
+-- Written every now and then, not each second. Touches no row when it was a moment ago.
+INSERT INTO alert_evaluation (evaluated_at) VALUES (:now)
+ON CONFLICT (only_one) DO UPDATE SET evaluated_at = EXCLUDED.evaluated_at
+ WHERE alert_evaluation.evaluated_at
+       NOT BETWEEN EXCLUDED.evaluated_at - interval '10 seconds' AND EXCLUDED.evaluated_at;
+
+-- name: evaluated_at()$
+-- Returns nothing when nobody ever did.
+SELECT evaluated_at FROM alert_evaluation;
+
 -- name: hold_group(group_id)$
 -- Returns nothing when somebody else has it in hand: it is seen to the next time.
 SELECT id FROM alert_group WHERE id = :group_id FOR UPDATE SKIP LOCKED;
