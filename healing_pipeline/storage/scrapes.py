@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from healing_pipeline.storage.alert_watch import evaluated_at
 from healing_pipeline.storage.own_outages import is_cut_off
 from healing_pipeline.storage.statements import load_statements
 
@@ -40,6 +41,8 @@ class Scrape:
         Pending ones, and those that failed within a day.
     is_cut_off : bool
         Whether our own connection is down.
+    evaluated_at : datetime or None
+        When alerts were last evaluated, to within 10 s; None when they never were.
     """
 
     reads: Counted
@@ -49,6 +52,7 @@ class Scrape:
     groups: Mapping[str, int]
     deliveries: Mapping[str, int]
     is_cut_off: bool
+    evaluated_at: datetime | None = None
 
 
 def scrape(
@@ -90,4 +94,5 @@ def scrape(
             for row in _SQL.deliveries_by_state(connection, since=now - LATELY)
         },
         is_cut_off=is_cut_off(connection),
+        evaluated_at=evaluated_at(connection),
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import httpx
+import psycopg
 import pytest
 from dashboard_visits import (
     AAPL,
@@ -30,7 +31,9 @@ from starlette.routing import Route
 
 from healing_pipeline.catalog.settings import Settings
 from healing_pipeline.errors import StorageError
+from healing_pipeline.storage.alert_watch import note_evaluation
 from healing_pipeline.storage.bounded import BoundedDatabase
+from healing_pipeline.storage.database import connection_info
 from healing_pipeline.web.dashboard.metrics import Exposition, Sums
 from healing_pipeline.web.dashboard.parts import Dashboard
 
@@ -133,6 +136,14 @@ def test_gauges_say_what_stands_now(scraper):
     assert of(values, "healing_incidents_open", source="yahoo", state="escalated") == 1
     assert of(values, "healing_database_up") == 1
     assert of(values, "healing_own_outage") == 0
+    assert not any(name.startswith("healing_alerts_evaluated") for name, _ in values)
+
+
+def test_it_is_seen_from_outside_since_when_nobody_evaluates_alerts(scraper):
+    with psycopg.connect(connection_info(scraper.url)) as connection:
+        note_evaluation(connection, NOW)
+    values = asyncio.run(scraper.values())
+    assert of(values, "healing_alerts_evaluated_timestamp_seconds") == NOW.timestamp()
     assert of(values, "healing_alert_deliveries", state="pending") == 0
 
 

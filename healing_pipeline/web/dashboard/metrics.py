@@ -202,6 +202,12 @@ class Health(Collector):
         yield GaugeMetricFamily(
             "healing_own_outage", "1 while our own connection is down", float(found.is_cut_off)
         )
+        if found.evaluated_at is not None:
+            yield GaugeMetricFamily(
+                "healing_alerts_evaluated_timestamp_seconds",
+                "When alerts were last evaluated, to within 10 s; old: nobody tells anybody",
+                found.evaluated_at.timestamp(),
+            )
 
 
 class Exposition:
