@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healing_pipeline.web.dashboard.rendering import assets, lasted, rendered, seconds, share
+from healing_pipeline.web.dashboard.guard import PROTECTION
+from healing_pipeline.web.dashboard.rendering import (
+    assets,
+    lasted,
+    rendered,
+    seconds,
+    share,
+    sheet,
+)
 
 
 @given(st.floats(0, 1))
@@ -66,3 +74,23 @@ def test_a_page_loads_nothing_from_elsewhere_and_holds_no_script(page):
     )
     assert elsewhere == []
     assert page.locator("script:not([src]), style, [style], [onclick]").count() == 0
+
+
+def answering(body: str, headers: dict[str, str]):
+    return lambda route: route.fulfill(body=body, headers=headers)
+
+
+def test_the_policy_lets_in_the_overviews_own_sheet_and_no_other(browser):
+    """By its hash: one more letter, and the browser refuses it."""
+    headers = {
+        "content-security-policy": PROTECTION["content-security-policy"],
+        "content-type": "text/html; charset=utf-8",
+    }
+    visitor = browser.new_page()
+    for text, is_let_in in ((sheet(), True), (f"{sheet()} ", False)):
+        body = f"<!doctype html><style>{text}</style><p class=skip>x</p>"
+        visitor.route("http://localhost/", answering(body, headers))
+        visitor.goto("http://localhost/")
+        position = visitor.evaluate("getComputedStyle(document.querySelector('p')).position")
+        assert (position == "absolute") == is_let_in
+    visitor.close()

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from healing_pipeline.errors import StorageError
 from healing_pipeline.web.dashboard.parts import Dashboard
-from healing_pipeline.web.dashboard.rendering import ASSETS_AT, AT
+from healing_pipeline.web.dashboard.rendering import ASSETS_AT, AT, sheet_hash
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,7 +27,8 @@ CHANGES_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 PROTECTION = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "default-src 'none'; script-src 'self'; "
+        f"style-src 'self' 'sha256-{sheet_hash()}'; img-src 'self' data:; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
