@@ -188,7 +188,7 @@ class Walk:
 
 
 @settings(
-    max_examples=4,
+    max_examples=3,
     # A walk goes on where the last one ended, so a shorter one is another one.
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
