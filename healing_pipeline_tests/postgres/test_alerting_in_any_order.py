@@ -193,7 +193,7 @@ class Walk:
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(steps=st.lists(STEPS, min_size=40, max_size=60))
+@given(steps=st.lists(STEPS, min_size=25, max_size=40))
 def test_whatever_happens_people_are_told_once_in_time_and_of_nothing_that_was_healed(world, steps):
     walk = Walk(world)
     for step in steps:
