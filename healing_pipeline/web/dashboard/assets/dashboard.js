@@ -84,7 +84,11 @@ function begin() {
     },
     w(row, value) { setText(row.cells[1].querySelector(".state"), value); },
     a(row, value) { setText(row.cells[1].querySelector(".quiet"), value); },
-    n(row, value) { setText(row.cells[1].querySelector(".note"), value); },
+    n(row, value) {
+      const note = row.cells[1].querySelector(".note");
+      setText(note, value);
+      setOrDrop(note, "title", value);
+    },
     i(row, value) {
       const note = row.cells[1].querySelector(".note");
       setOrDrop(note, "href", /^\d+$/.test(value) ? `${at}/incidents/${value}` : "");
