@@ -4,7 +4,7 @@ CREATE TABLE healing.health_quarter (
     quarter timestamptz NOT NULL, -- when it begins
     endpoint text NOT NULL,
     source text NOT NULL,
-    requests int NOT NULL,
+    requests int NOT NULL, -- but those that asked for what the source does not have
     met_fault int NOT NULL, -- of requests: whose first attempt met a healable failure
     healed int NOT NULL, -- of met_fault: answered all the same
     reader_errors int NOT NULL, -- of requests: without an accepted answer
@@ -92,13 +92,15 @@ RETURNS SETOF healing.health_quarter LANGUAGE sql STABLE AS $$
          GROUP BY 1, endpoint
     ), read AS (
         SELECT date_bin('15 minutes', at, 'epoch') AS quarter, endpoint, min(source) AS source,
-               count(*) AS requests,
-               count(*) FILTER (WHERE met) AS met_fault,
+               count(*) FILTER (WHERE counts) AS requests,
+               count(*) FILTER (WHERE met AND counts) AS met_fault,
                count(*) FILTER (WHERE met AND NOT failed) AS healed,
-               count(*) FILTER (WHERE failed) AS reader_errors,
+               count(*) FILTER (WHERE failed AND counts) AS reader_errors,
                sum(seconds) AS waited_s,
                percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS seconds
-          FROM (SELECT *, COALESCE(failure_class NOT IN ('ok', 'bad_request'), false) AS met
+          FROM (SELECT *, COALESCE(failure_class NOT IN ('ok', 'bad_request'), false) AS met,
+                       NOT failed OR COALESCE(failure_class NOT IN (
+                           'bad_request', 'not_found', 'plan_limit'), true) AS counts
                   FROM healing.answer
                  WHERE at >= from_at AND at < to_at) AS in_range
          GROUP BY 1, endpoint

@@ -78,12 +78,11 @@ WITH wanted AS (
       FROM health_quarter
      WHERE quarter >= (SELECT start FROM earliest) AND quarter < (SELECT until FROM folded)
     UNION ALL
-    SELECT source, at, 1, failed::int FROM answer WHERE at >= (SELECT until FROM folded)
-    UNION ALL
-    SELECT source, at, -1, -1
+    SELECT source, at, 1, failed::int
       FROM answer
-     WHERE failed AND at >= (SELECT start FROM earliest)
-       AND failure_class::text IN ('bad_request', 'not_found', 'plan_limit')
+     WHERE at >= (SELECT until FROM folded)
+       AND NOT (failed AND COALESCE(failure_class::text, '')
+                           IN ('bad_request', 'not_found', 'plan_limit'))
 )
 SELECT counted.source, each_start.number::int AS number, sum(requests)::int AS requests,
        sum(errors)::int AS errors
