@@ -31,7 +31,7 @@ class Quarter:
     Attributes
     ----------
     requests : int
-        Of readers.
+        Of readers; without those that asked in vain for what the source does not have.
     met_fault : int
         Of `requests`: those whose first attempt met a healable failure.
     healed : int
