@@ -166,14 +166,18 @@ class Answering:
         """Plan for `failure`, use the first step, and plan anew until one helps or none is left.
 
         `met` is what goes on record: where a detour failed too, what made it necessary. Returns the
-        last plan, which has no steps, when nothing helped.
+        last plan, which has no steps, when nothing helped. What the retry budget held back is tried
+        when there is room, if nothing else helped.
         """
         tried = {each.strategy for each in attempting.tried}
         left = [each for each in self._strategies if each.name not in tried]
         while True:
             plan, situation = attempting.decide(left, failure)
             if not plan.steps:
-                return plan
+                left = await attempting.let_through()
+                if not left:
+                    return plan
+                continue
             strategy = plan.steps[0].strategy
             left = [each for each in left if each.name != strategy.name]
             healed = await attempting.use(strategy, failure, situation)

@@ -36,6 +36,10 @@ from healing_pipeline.probing.response import Verdict
 # Good data comes with every call; on disk it is worth a new copy only this often.
 SNAPSHOT_EVERY_S = 5.0
 
+# Between two looks whether there is room for a healing call, and what is left for one at least.
+TURN_S = 0.04
+LEAST_TURN_S = 0.3
+
 # What is left of the deadline for answering from memory when a strategy runs into it.
 LAST_RESORT_S = 0.1
 
@@ -54,6 +58,8 @@ class Attempting:
         Attempts begun so far.
     failed_with : list of str
         Strategies whose attempts did not heal.
+    held_back : list of Strategy
+        Those of them that were not let through, because others were being healed.
     decisions : int
         Plans put on record so far.
     is_late : bool
@@ -68,6 +74,7 @@ class Attempting:
     tried: list[Tried] = field(default_factory=list)
     number: int = 0
     failed_with: list[str] = field(default_factory=list)
+    held_back: list[Strategy] = field(default_factory=list)
     decisions: int = 0
     is_late: bool = False
 
@@ -151,7 +158,8 @@ class Attempting:
             if not applicability.ok:
                 self.tried.append(Tried(strategy.name, "left out", applicability.because))
                 return None
-        self.asking.met = failure
+        self.asking.met, self.asking.held_back = failure, False
+        calls = self.asking.calls
 
         async def heal() -> Healed | NotHealed:
             try:
@@ -169,7 +177,28 @@ class Attempting:
         if isinstance(result, Healed):
             return result
         self.tried.append(Tried(strategy.name, "did not heal", result.verdict.evidence))
+        if self.asking.held_back and self.asking.calls == calls:
+            self.held_back.append(strategy)
         return None
+
+    async def let_through(self) -> list[Strategy]:
+        """Wait until what was held back may be tried, and take it back; empty when time is short.
+
+        The retry budget bounds how many healing calls a source bears at once, not who may be
+        healed: when many endpoints fail in one moment each has its turn.
+        """
+        if not self.held_back:
+            return []
+        source = self.question.source.name
+        while self.asking.remaining_s > LEAST_TURN_S:
+            await self.asking.wait(TURN_S * (1.0 + self.parts.random()))
+            if self.parts.guard.bears_healing(source):
+                back, self.held_back = self.held_back, []
+                names = {each.name for each in back}
+                self.tried = [each for each in self.tried if each.strategy not in names]
+                self.failed_with = [each for each in self.failed_with if each not in names]
+                return back
+        return []
 
     def answered(self, healed: Healed, strategy: str, met: Verdict | None) -> Answer:
         """End with an answer; `met` is what the first attempt failed with."""

@@ -45,9 +45,20 @@ class Asking:
         What the request is being healed of.
     waited_s : float
         Seconds that strategies let pass, all together.
+    held_back : bool
+        Whether the retry budget refused a call since this was last set to False.
     """
 
-    __slots__ = ("_deadline_at", "_parts", "_question", "calls", "latest", "met", "waited_s")
+    __slots__ = (
+        "_deadline_at",
+        "_parts",
+        "_question",
+        "calls",
+        "held_back",
+        "latest",
+        "met",
+        "waited_s",
+    )
 
     def __init__(self, question: Question, parts: Parts, deadline_at: float) -> None:
         self._question = question
@@ -57,6 +68,7 @@ class Asking:
         self.latest: Observation | None = None
         self.met: Verdict | None = None
         self.waited_s = 0.0
+        self.held_back = False
 
     @property
     def remaining_s(self) -> float:
@@ -153,6 +165,8 @@ class Asking:
             last=last,
         )
         if refusal is not None:
+            if healing and not parts.guard.bears_healing(request.source):
+                self.held_back = True
             return self._refused(request, refusal)
         self.calls += 1
         seen: Observation | None = None

@@ -319,3 +319,63 @@ def test_a_detour_that_refuses_is_not_believed_when_the_first_way_has_opened_mea
     end = world.fetch()
     assert isinstance(end, Answer)
     assert (end.strategy, end.fidelity) == ("plain", Fidelity.EXACT)
+
+
+def held_by_others(world: World, until: float):
+    """Three healing calls of others at the source, which end at a moment; how many ever began."""
+    budget = world.engine.guard._source("line").budget
+    for _ in range(3):
+        budget.begin(healing=True)
+    sleep, most = world.time.sleep, [0]
+
+    async def passing(seconds: float) -> None:
+        await sleep(seconds)
+        if world.time.elapsed >= until and not most[0]:
+            most[0] = budget.healing
+            for _ in range(3):
+                budget.end(healing=True)
+
+    clock = replace(world.time.clock(), sleep=passing)
+    for part in (world.engine._parts, world.engine._answering):
+        for name in ("clock", "_clock"):
+            if hasattr(part, name):
+                object.__setattr__(part, name, clock)
+    return most
+
+
+def by_sister(request, at):
+    return good() if request.host_name == "two" else bad(FailureClass.SERVER_ERROR)
+
+
+def test_who_is_held_back_while_others_are_healed_has_a_turn():
+    """A reader who takes exact data only: nothing but the sister host can help."""
+    world = World(by_sister, hosts=("one", "two"), accepts=frozenset({Fidelity.EXACT}))
+    most = held_by_others(world, until=1.2)
+    end = world.fetch()
+    assert (end.strategy, end.fidelity) == ("alternate_host", Fidelity.EXACT)
+    assert 1.2 <= world.ended_at < 1.5
+    assert most == [3], "nobody was let through beside them"
+    assert hosts_asked(world) == ["one", "two"]
+
+
+def test_a_turn_that_does_not_come_ends_with_the_deadline_and_says_why():
+    world = World(by_sister, hosts=("one", "two"), accepts=frozenset({Fidelity.EXACT}))
+    held_by_others(world, until=60.0)
+    end = world.fetch()
+    assert isinstance(end, HealingFailed)
+    assert world.ended_at <= 3.0
+    (why,) = [each.evidence for each in end.tried if each.strategy == "alternate_host"]
+    assert "3 healing calls are under way" in why
+
+
+def test_who_takes_older_data_does_not_wait_for_a_turn():
+    world = World(
+        lambda request, at: good() if at < 1 else bad(FailureClass.SERVER_ERROR),
+        hosts=("one", "two"),
+    )
+    world.fetch()
+    world.time.elapsed = 2.0
+    held_by_others(world, until=60.0)
+    end = world.fetch()
+    assert (end.strategy, end.fidelity) == ("use_cached_data", Fidelity.STALE)
+    assert world.ended_at < 2.5

@@ -123,6 +123,10 @@ class Guard:
             for path in source.in_order
         )
 
+    def bears_healing(self, source_name: str) -> bool:
+        """Whether the retry budget of a source has room for one more healing call."""
+        return self._source(source_name).budget.refusal() is None
+
     def met(self, source_name: str, way: Way, now: float, wall_now: datetime) -> Verdict:
         """What is known to be wrong with a way; ok for one that is open."""
         path = self._source(source_name).path_of(way)
