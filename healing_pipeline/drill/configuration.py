@@ -35,7 +35,9 @@ def drill_config_text(scenario: Scenario, simulator_port: int) -> str:
         "upstreams": "simulated",
         "simulator": {"port": simulator_port},
         "sources": {name: _source(whole["sources"][name], scenario) for name in scenario.sources},
-        "endpoints": {name: _endpoint(whole["endpoints"][name], names) for name in names},
+        "endpoints": {
+            name: _endpoint(whole["endpoints"][name], names, scenario.accepts) for name in names
+        },
     }
     head = "# Written for one drill; gone with it.\n"
     return head + yaml.safe_dump(own, sort_keys=False, allow_unicode=True)
@@ -47,9 +49,11 @@ def _source(written: Mapping[str, Any], scenario: Scenario) -> dict[str, Any]:
     return {name: each for name, each in written.items() if metered or name != "quota"}
 
 
-def _endpoint(written: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _endpoint(
+    written: Mapping[str, Any], names: Sequence[str], accepts: Sequence[str]
+) -> dict[str, Any]:
     """Without alternates that the drill does not have: the file would be refused."""
-    own = dict(written)
+    own = {**written, "accepts": list(accepts)} if accepts else dict(written)
     alternates = dict(own.pop("alternates", {}))
     there = [name for name in alternates.pop("endpoints", []) if name in names]
     if there:

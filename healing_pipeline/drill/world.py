@@ -19,6 +19,7 @@ from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.values import Catalog, Endpoint, Quota
 from healing_pipeline.healing.facts import Fact, SnapshotFact
+from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.installation import state_dir, system_clock
 from healing_pipeline.probing.response import RequestLine, Response
@@ -49,7 +50,8 @@ CLOCK_ASKINGS = 5
 def drill_catalog(addresses: Mapping[tuple[str, str], str], scenario: Scenario) -> Catalog:
     """The default catalog on simulated upstreams, cut down to a scenario's sources.
 
-    Where the scenario's upstreams meter nothing, neither does the catalog.
+    Where the scenario's upstreams meter nothing, neither does the catalog; what its readers take,
+    where it says so, is what every endpoint accepts.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "healing_config.yaml"
@@ -62,7 +64,11 @@ def drill_catalog(addresses: Mapping[tuple[str, str], str], scenario: Scenario) 
             simulated_keys=default_keys(),
         )
     endpoints = {
-        name: replace(endpoint, interval_s=PROBE_INTERVAL_S)
+        name: replace(
+            endpoint,
+            interval_s=PROBE_INTERVAL_S,
+            accepts=frozenset(map(Fidelity, scenario.accepts)) or endpoint.accepts,
+        )
         for name, endpoint in whole.endpoints.items()
         if endpoint.source in scenario.sources
     }

@@ -18,6 +18,7 @@ from healing_pipeline.simulator.replay import replay_of
 from healing_pipeline.simulator.script import (
     AFTER_LAST_FAULT_S,
     DEFAULT_DURATION_S,
+    LABELS,
     Scenario,
     Traffic,
 )
@@ -66,7 +67,9 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
 def parse_scenario(text: str, path: Path) -> Scenario:
     """Turn the text of a scenario file into values; `path` is for messages."""
     root = located(text, path)
-    root.only("name", "sources", "description", "traffic", "duration_s", "faults", "quotas")
+    root.only(
+        "name", "sources", "description", "traffic", "duration_s", "faults", "quotas", "accepts"
+    )
     faults = tuple(
         parse_fault(each, index) for index, each in enumerate(root.items("faults", default=()))
     )
@@ -78,6 +81,7 @@ def parse_scenario(text: str, path: Path) -> Scenario:
         duration_s=_duration(root, faults),
         faults=faults,
         quotas=_quotas(root),
+        accepts=_accepts(root),
     )
 
 
@@ -93,6 +97,20 @@ def _sources(root: Located) -> tuple[str, ...]:
     if not found:
         raise root.at("sources").mistake(
             "`sources` is empty.", "Name the sources to watch and to read."
+        )
+    return tuple(found)
+
+
+def _accepts(root: Located) -> tuple[str, ...]:
+    if not root.has("accepts"):
+        return ()
+    found = [item.as_text("a label") for item in root.items("accepts")]
+    for item, label in zip(root.items("accepts"), found, strict=True):
+        if label not in LABELS:
+            raise item.mistake(f"There is no label {label!r}.", _one_of(LABELS))
+    if not found:
+        raise root.at("accepts").mistake(
+            "`accepts` is empty.", "Name the labels that readers take, or leave it out."
         )
     return tuple(found)
 

@@ -9,6 +9,9 @@ from healing_pipeline.simulator.quotas import OFF, QuotaScale
 
 DEFAULT_DURATION_S = 30.0
 
+# What an answer may be called, the best first.
+LABELS = ("exact", "stale", "coarser", "proxy")
+
 # Calm after the last fault, so that recovery shows.
 AFTER_LAST_FAULT_S = 4.0
 
@@ -35,6 +38,8 @@ class Scenario:
     faults : tuple of Fault
         In the order of the file; the later one wins.
     quotas : QuotaScale
+    accepts : tuple of str
+        Labels that readers take; empty: those of each endpoint.
     mapped : tuple of str
         Of a scenario made from a history: what stands for what, a line each.
     """
@@ -46,4 +51,5 @@ class Scenario:
     duration_s: float = DEFAULT_DURATION_S
     faults: tuple[Fault, ...] = ()
     quotas: QuotaScale = OFF
+    accepts: tuple[str, ...] = ()
     mapped: tuple[str, ...] = ()

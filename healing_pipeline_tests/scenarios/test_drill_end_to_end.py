@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
-from healing_pipeline.catalog.values import Alternates
 from healing_pipeline.drill.run import run_drill
 from healing_pipeline.drill.score import is_clean
-from healing_pipeline.drill.world import drill_catalog
-from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.simulator.scenario import load_scenario
 
 pytestmark = pytest.mark.processes
@@ -44,6 +39,7 @@ checked_at,endpoint,status,http_code,response_ms,commit
 OUTAGE = """
 name: outage
 sources: [exchange_rate]
+accepts: [exact]
 duration_s: 16
 traffic: {readers: 4, requests_per_s: 20}
 faults:
@@ -100,17 +96,8 @@ def unhealed(pg_server, tmp_path_factory) -> dict:
     script.write_text(OUTAGE)
     scenario = load_scenario(script)
 
-    def strict_catalog(addresses, scenario):
-        whole = drill_catalog(addresses, scenario)
-        endpoints = {
-            name: replace(each, accepts=frozenset({Fidelity.EXACT}), alternates=Alternates())
-            for name, each in whole.endpoints.items()
-        }
-        return replace(whole, endpoints=MappingProxyType(endpoints))
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HEALING_DATABASE_URL", pg_server.url("postgres"))
-        patch.setattr("healing_pipeline.drill.run.drill_catalog", strict_catalog)
         return run_drill(
             scenario,
             script,

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.drill.configuration import drill_config_text, unread_endpoints
 from healing_pipeline.drill.world import PROBE_INTERVAL_S, drill_catalog
+from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.installation import load_catalog
 from healing_pipeline.simulator.hosts import addresses
 from healing_pipeline.simulator.scenario import load_scenario, scenario_names
 
 PORT = 21_300
+BEYOND_HEALING = Path(__file__).parents[2] / "examples" / "beyond_healing.yaml"
 
 
-@pytest.mark.parametrize("name", scenario_names())
+@pytest.mark.parametrize("name", [*scenario_names(), BEYOND_HEALING])
 def test_the_file_says_what_the_drill_plays_by(name, tmp_path):
     scenario = load_scenario(name)
     path = tmp_path / "drill.yaml"
@@ -31,6 +34,11 @@ def test_the_file_says_what_the_drill_plays_by(name, tmp_path):
         assert replace(each, interval_s=PROBE_INTERVAL_S) == replace(
             other, alternates=replace(other.alternates, endpoints=there)
         )
+
+
+def test_readers_take_what_the_scenario_says_and_nothing_else():
+    played = drill_catalog(addresses(PORT), load_scenario(BEYOND_HEALING))
+    assert {each.accepts for each in played.endpoints.values()} == {frozenset({Fidelity.EXACT})}
 
 
 @pytest.fixture(scope="module")

@@ -171,3 +171,13 @@ def test_quotas_have_three_forms_and_no_others():
 def test_a_fault_survives_the_way_through_json():
     for fault in load_scenario("first_light").faults:
         assert fault_from_json(dict(fault_to_json(fault)), fault.index) == fault
+
+
+def test_a_scenario_may_say_which_labels_its_readers_take():
+    assert parse_scenario(GOOD, FILE).accepts == ()
+    assert parse_scenario(GOOD + "accepts: [exact, stale]\n", FILE).accepts == ("exact", "stale")
+    with pytest.raises(ConfigurationError, match="label 'fresh'") as caught:
+        parse_scenario(GOOD + "accepts: [fresh]\n", FILE)
+    assert "exact, stale, coarser, proxy" in str(caught.value)
+    with pytest.raises(ConfigurationError, match="`accepts` is empty"):
+        parse_scenario(GOOD + "accepts: []\n", FILE)
