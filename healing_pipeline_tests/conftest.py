@@ -87,6 +87,7 @@ def pg_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerForTes
         else:
             use = {"dir": tempfile.mkdtemp(prefix="healing-tests-"), "workers": 0}
         server = EmbeddedServer(Path(use["dir"])).start()
+        _forget_the_disk(server.url("postgres"))
         note.write_text(json.dumps({**use, "workers": use["workers"] + 1}))
     try:
         yield _with_template(ServerForTests(server.url("postgres")), shared)
@@ -100,6 +101,14 @@ def pg_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerForTes
                 note.unlink()
             else:
                 note.write_text(json.dumps(use))
+
+
+def _forget_the_disk(dsn: str) -> None:
+    """Nothing here has to outlive a power cut: what does is tested with servers of its own."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def _with_template(server: ServerForTests, shared: Path) -> ServerForTests:
