@@ -1,11 +1,13 @@
-"""The pages of alerts: what fires, who was told and why or why not, and what a visitor may do."""
+"""The pages of alerts, and what a visitor may do there.
+
+What they show is read in `alert_stories`.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -13,33 +15,24 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from healing_pipeline.alerting.messages import GroupState, message_due, rank
-from healing_pipeline.alerting.muting import Maintenance, Mutes, Silence, muted_because
-from healing_pipeline.alerting.settings import AlertSettings
-from healing_pipeline.control.alert_firing import mutes_at, said
 from healing_pipeline.storage import alert_groups
-from healing_pipeline.storage.alert_groups import AlertGroup
-from healing_pipeline.storage.alerts import SavedAlert, alerts_of_groups
-from healing_pipeline.storage.incident_rows import IncidentRow
-from healing_pipeline.storage.pages import (
-    DeliveryRow,
-    closed_group_ids,
-    deliveries_of,
-    incidents_of_ids,
-    lone_alerts,
-    readers_of,
-)
 from healing_pipeline.web.dashboard import actions, paging
+from healing_pipeline.web.dashboard.alert_stories import (
+    CLOSED,
+    GroupStory,
+    read_all,
+    read_group,
+    tried_in,
+)
 from healing_pipeline.web.dashboard.guard import is_foreign_change
+from healing_pipeline.web.dashboard.incident_telling import Shown, incident_told
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import AT
 from healing_pipeline.web.dashboard.striking import striking_for
-from healing_pipeline.web.dashboard.telling import Shown, Teller
 
 HERE = f"{AT}/alerts"
 NAME_COOKIE = "healing_name"
 YEAR = timedelta(days=365)
-CLOSED, LONE = 20, 10
 
 # What a page says after the visitor did something; nothing that came in a query is repeated.
 SAID = {
@@ -52,44 +45,6 @@ SAID = {
     "gone": "There is nothing of that number to end.",
 }
 Do = Callable[[Request, actions.Form], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A group in a list, and why people are told of it or not."""
-
-    group: AlertGroup
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlertsStory:
-    """What the page of all alerts shows."""
-
-    firing: list[Listed]
-    closed: list[AlertGroup]
-    lone: list[SavedAlert]
-    deliveries: dict[int, list[DeliveryRow]]
-    silences: list[Silence]
-    maintenance: list[Maintenance]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupStory:
-    """What the page of one group shows.
-
-    Attributes
-    ----------
-    readers : tuple of int
-        Requests for its endpoints while it fired, and those without an answer.
-    """
-
-    group: AlertGroup
-    because: str
-    messages: list[SavedAlert]
-    deliveries: dict[int, list[DeliveryRow]]
-    members: list[IncidentRow]
-    readers: tuple[int, int]
 
 
 def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
@@ -121,7 +76,6 @@ class AlertPages:
     def __init__(self, dashboard: Dashboard) -> None:
         self._dashboard = dashboard
         self._striking = striking_for(dashboard.catalog)
-        self._teller = Teller(dashboard.catalog, self._striking)
 
     def checked(self, do: Do) -> Callable[[Request], Awaitable[Response]]:
         """`do` for forms that one of our own pages sent; a page that says why for others."""
@@ -275,7 +229,7 @@ class AlertPages:
         if story is None:
             return await self._unknown(request, written)
         detail = self._striking.everything(dict(story.group.detail))
-        members: list[Shown] = [self._teller.incident(each, now) for each in story.members]
+        members: list[Shown] = [incident_told(each, now, self._striking) for each in story.members]
         return await dashboard.page(
             request,
             "alert_group.html",
@@ -316,82 +270,6 @@ class AlertPages:
             "spans": [(key, text) for key, (text, _) in actions.SPANS.items()],
             "striking": self._striking,
         }
-
-
-def read_all(
-    connection: Any, before: int | None, settings: AlertSettings, now: datetime
-) -> AlertsStory:
-    """What the page of all alerts shows: groups that fire with the worst on top."""
-    groups = alert_groups.firing_groups(connection)
-    groups.sort(key=lambda each: (each.state is not GroupState.FIRING, -rank(each.level), -each.id))
-    messages: defaultdict[int, list[SavedAlert]] = defaultdict(list)
-    for each in alerts_of_groups(connection, [group.id for group in groups]):
-        if each.group_id is not None:
-            messages[each.group_id].append(each)
-    mutes = mutes_at(connection, now)
-    lone = lone_alerts(connection, LONE)
-    return AlertsStory(
-        firing=[
-            Listed(each, because(each, messages[each.id], mutes, settings, now)) for each in groups
-        ],
-        closed=alert_groups.groups_of_ids(
-            connection, closed_group_ids(connection, before, CLOSED + 1)
-        ),
-        lone=lone,
-        deliveries=deliveries_of(connection, [each.id for each in lone]),
-        silences=alert_groups.silences_at(connection, now),
-        maintenance=alert_groups.maintenance_until(connection, now),
-    )
-
-
-def read_group(
-    connection: Any, number: int, settings: AlertSettings, now: datetime
-) -> GroupStory | None:
-    """What the page of one group shows; None when there is none of that number."""
-    group = alert_groups.group_by_id(connection, number)
-    if group is None:
-        return None
-    messages = alerts_of_groups(connection, [number])
-    return GroupStory(
-        group=group,
-        because=because(group, messages, mutes_at(connection, now), settings, now),
-        messages=messages,
-        deliveries=deliveries_of(connection, [each.id for each in messages]),
-        members=incidents_of_ids(connection, group.incident_ids),
-        readers=readers_of(
-            connection,
-            group.endpoints,
-            group.began_at,
-            group.recovered_at or group.resolved_at or now,
-        ),
-    )
-
-
-def tried_in(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was tried and what was left out, each with its reason."""
-    found = []
-    for name, how in (("attempts", ""), ("left_out", "left out: ")):
-        listed = detail.get(name)
-        for each in listed if isinstance(listed, list) else []:
-            if isinstance(each, Mapping):
-                reasons = [str(each[part]) for part in ("because", "evidence") if each.get(part)]
-                found.append((str(each.get("strategy", "")), how + ": ".join(reasons)))
-    return found
-
-
-def because(
-    group: AlertGroup,
-    messages: Sequence[SavedAlert],
-    mutes: Mutes,
-    settings: AlertSettings,
-    now: datetime,
-) -> str:
-    """Why people are told of a group now, or not: the decision that is made for sending."""
-    muted = muted_because(group.subject, mutes, now)
-    decision = message_due(
-        group.standing, said(list(messages)), muted=muted, settings=settings, now=now
-    )
-    return decision.because if decision.kind is None else f"{decision.kind}: {decision.because}"
 
 
 def _back(address: str, name: str | None = None) -> Response:

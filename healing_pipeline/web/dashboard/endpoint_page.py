@@ -22,15 +22,17 @@ from healing_pipeline.storage.stories import (
 from healing_pipeline.web.dashboard import paging
 from healing_pipeline.web.dashboard.charts import Chart, Series, chart
 from healing_pipeline.web.dashboard.day_bar import bar_of, quarters_between
+from healing_pipeline.web.dashboard.incident_telling import LIVE, LOOKS, incident_told, steps_of
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import AT, seconds
 from healing_pipeline.web.dashboard.striking import striking_for
-from healing_pipeline.web.dashboard.telling import LIVE, LOOKS, Teller
+from healing_pipeline.web.dashboard.telling import Teller
 
 
 def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
     """The page of every endpoint."""
-    teller = Teller(dashboard.catalog, striking_for(dashboard.catalog))
+    striking = striking_for(dashboard.catalog)
+    teller = Teller(dashboard.catalog, striking)
 
     async def show(request: Request) -> Response:
         endpoint_id = f"{request.path_params['source']}/{request.path_params['name']}"
@@ -64,17 +66,20 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
             endpoint_id=endpoint_id,
             source=request.path_params["source"],
             endpoint=endpoint,
-            address=teller.striking.text(source.hosts[0].base_url) if source else "",
+            address=striking.text(source.hosts[0].base_url) if source else "",
             path=told[0],
             params=told[1],
             now=LOOKS[open_incident.state] if open_incident else LIVE,
-            incident=teller.incident(open_incident, now) if open_incident else None,
+            incident=incident_told(open_incident, now, striking) if open_incident else None,
             route=story.route,
             totals=Day(story.quarters),
             bar=bar_of(story.quarters, now),
             times=times_of(story.quarters),
             incidents=[
-                (teller.incident(each, now), teller.steps(each, story.events.get(each.id, ())))
+                (
+                    incident_told(each, now, striking),
+                    steps_of(each, story.events.get(each.id, ()), striking),
+                )
                 for each in incidents
             ],
             incidents_newest=link("incidents", None, "incidents") if continued.incidents else None,

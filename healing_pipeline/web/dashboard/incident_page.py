@@ -13,10 +13,11 @@ from healing_pipeline.storage.incident_rows import IncidentRow
 from healing_pipeline.storage.pages import incidents_before
 from healing_pipeline.storage.stories import FACTS, IncidentStory, incident_story
 from healing_pipeline.web.dashboard import paging
+from healing_pipeline.web.dashboard.incident_telling import Step, incident_told, steps_of
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import AT
 from healing_pipeline.web.dashboard.striking import Striking, striking_for
-from healing_pipeline.web.dashboard.telling import Step, Teller
+from healing_pipeline.web.dashboard.telling import Teller
 
 HERE = f"{AT}/incidents"
 LISTED = 50
@@ -39,14 +40,14 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
             )
         if story is None:
             return await unknown(request)
-        steps = teller.steps(story.incident, story.events)
+        steps = steps_of(story.incident, story.events, striking)
         steps += alert_steps(story.incident, story.alerts, striking)
         steps.sort(key=lambda each: each.at)
         unanswered_count = sum(each.requests for each in story.meanwhile if each.strategy is None)
         return await dashboard.page(
             request,
             "incident.html",
-            incident=teller.incident(story.incident, now),
+            incident=incident_told(story.incident, now, striking),
             link=f"{HERE}/{story.incident.id}",
             steps=steps,
             requests=teller.requests(story.attempts, story.decisions),
@@ -72,7 +73,7 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
         return await dashboard.page(
             request,
             "incidents.html",
-            incidents=[teller.incident(each, now) for each in incidents],
+            incidents=[incident_told(each, now, striking) for each in incidents],
             newest=HERE if before else None,
             older=last and f"{HERE}?before={last.id}",
         )

@@ -35,9 +35,9 @@ from healing_pipeline.errors import StorageError
 from healing_pipeline.incidents.lifecycle import State
 from healing_pipeline.storage.health_quarters import QUARTER, quarter_of
 from healing_pipeline.storage.scrapes import Counted, Scrape, scrape
+from healing_pipeline.web.dashboard.incident_telling import LIVE, LOOKS
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import takes_gzip
-from healing_pipeline.web.dashboard.telling import LIVE, LOOKS
 
 READ_EVERY_S = 5.0
 # Facts that come later than this after they happened are on the pages, and in no counter.

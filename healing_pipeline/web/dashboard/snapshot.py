@@ -22,8 +22,8 @@ from healing_pipeline.web.dashboard.bars import (
     worst,
     worst_of_each,
 )
+from healing_pipeline.web.dashboard.incident_telling import LIVE, LOOKS
 from healing_pipeline.web.dashboard.rendering import NONE, seconds, share
-from healing_pipeline.web.dashboard.telling import LIVE, LOOKS
 
 # What a browser is told of a row; of a change, only what changed.
 Row = Mapping[str, str]

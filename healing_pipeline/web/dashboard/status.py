@@ -27,9 +27,9 @@ from healing_pipeline.storage.pages import source_letters
 from healing_pipeline.web.dashboard.badges import badge
 from healing_pipeline.web.dashboard.bars import label_of, letters_of, paths_of, runs_of
 from healing_pipeline.web.dashboard.day_bar import DAY
+from healing_pipeline.web.dashboard.incident_telling import LIVE, LOOKS
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import ASSETS_AT, rendered, takes_gzip
-from healing_pipeline.web.dashboard.telling import LIVE, LOOKS
 
 KEPT_S = 30.0
 # While PostgreSQL is away.

@@ -1,4 +1,7 @@
-"""Facts as a page tells them: in words, with what was really sent, and without a key in it."""
+"""Requests and probes as a page tells them: what was chosen and sent, without a key.
+
+Incidents and their timelines are told in `incident_telling`.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +15,8 @@ from healing_pipeline.catalog.values import Catalog, Host
 from healing_pipeline.healing.answer import PLAIN
 from healing_pipeline.healing.explanation import candidates_of, left_out_of, verdict_of
 from healing_pipeline.healing.facts import Attempt, Decision, ProbeResult
-from healing_pipeline.incidents.lifecycle import Signal, State
 from healing_pipeline.providers.registry import provider_named
-from healing_pipeline.storage.incident_rows import IncidentEventRow, IncidentRow
 from healing_pipeline.web.dashboard.striking import Striking
-
-# A state as a page names it: a class of the style sheet, and a word.
-LOOKS: Mapping[State, tuple[str, str]] = {
-    State.OPEN: ("failed", "failing"),
-    State.HEALING: ("healing", "healing"),
-    State.HEALED: ("healed", "healed"),
-    State.ESCALATED: ("failed", "healing failed"),
-    State.RESOLVED: ("live", "resolved"),
-}
-LIVE = ("live", "live")
-
-_STEPS: Mapping[str, str] = {
-    Signal.CONFIRMED: "detected",
-    Signal.HEAL_STARTED: "healing began",
-    Signal.HEAL_SUCCEEDED: "healed",
-    Signal.HEAL_FAILED: "healing failed",
-    Signal.HEAL_LOST: "heal run lost",
-    Signal.ROUTE_FAILED: "route failed",
-    Signal.TRIED_AGAIN: "asked again",
-    Signal.RECOVERED: "resolved",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,46 +95,8 @@ class Told:
     attempts: Sequence[Sent]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of a timeline.
-
-    Attributes
-    ----------
-    look : str
-        A class of the style sheet.
-    after_s : float
-        Since the incident began.
-    more : sequence of pairs
-        Strategy and reason, where the step holds a plan or what was tried.
-    """
-
-    at: datetime
-    after_s: float
-    look: str
-    word: str
-    note: str
-    more: Sequence[tuple[str, str]] = ()
-    href: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An incident as a page shows it; times in seconds are None until they are known."""
-
-    row: IncidentRow
-    look: str
-    word: str
-    evidence: str
-    root_cause: str | None
-    mttd_s: float
-    mtth_s: float | None
-    mttr_s: float | None
-    lasted_s: float
-
-
 class Teller:
-    """Tells facts of one catalogue.
+    """Tells requests and probes of one catalogue.
 
     Parameters
     ----------
@@ -165,39 +107,6 @@ class Teller:
     def __init__(self, catalog: Catalog, striking: Striking) -> None:
         self._catalog = catalog
         self.striking = striking
-
-    def incident(self, row: IncidentRow, now: datetime) -> Shown:
-        """One incident."""
-        look, word = LOOKS[row.state]
-        return Shown(
-            row=row,
-            look=look,
-            word=word,
-            evidence=self.striking.text(row.evidence),
-            root_cause=None if row.root_cause is None else self.striking.text(row.root_cause),
-            mttd_s=(row.detected_at - row.began_at).total_seconds(),
-            mtth_s=_between(row.detected_at, row.healed_at),
-            mttr_s=_between(row.began_at, row.resolved_at),
-            lasted_s=((row.resolved_at or now) - row.began_at).total_seconds(),
-        )
-
-    def steps(self, row: IncidentRow, events: Iterable[IncidentEventRow]) -> list[Step]:
-        """The timeline of an incident, its begin included."""
-        began = f"first bad observation: {row.failure_class}"
-        steps = [Step(row.began_at, 0.0, "none", "began", began)]
-        for each in events:
-            look = LOOKS[each.to_state][0]
-            steps.append(
-                Step(
-                    at=each.at,
-                    after_s=(each.at - row.began_at).total_seconds(),
-                    look=look,
-                    word=_STEPS.get(each.signal, str(each.to_state)),
-                    note=self.striking.text(each.note),
-                    more=self._reasons(each.detail),
-                )
-            )
-        return steps
 
     def attempt(self, fact: Attempt) -> Sent:
         """One attempt, with what it asked."""
@@ -347,29 +256,3 @@ class Teller:
             (self.striking.text(each["strategy"]), self.striking.text(each["because"]))
             for each in written
         ]
-
-    def _reasons(self, detail: Mapping[str, object]) -> list[tuple[str, str]]:
-        """A plan, or what was tried, as an event holds it."""
-        reasons: list[tuple[str, str]] = []
-        for each in _mappings(detail.get("plan")):
-            how = "fits" if each.get("taken") else "left out"
-            because = f"{how}: {each.get('because', '')}"
-            reasons.append((str(each.get("strategy", "")), self.striking.text(because)))
-        for each in _mappings(detail.get("tried")):
-            because = f"{each.get('because', '')}: {each.get('evidence', '')}"
-            reasons.append((str(each.get("strategy", "")), self.striking.text(because)))
-        for each in _mappings(detail.get("checks")):
-            held = "held" if each.get("passed") else "did not hold"
-            because = f"{held}: {each.get('evidence', '')}"
-            reasons.append((f"check {each.get('name', '')}", self.striking.text(because)))
-        return [(self.striking.text(name), because) for name, because in reasons]
-
-
-def _mappings(value: object) -> list[Mapping[str, Any]]:
-    if not isinstance(value, list | tuple):
-        return []
-    return [each for each in value if isinstance(each, Mapping)]
-
-
-def _between(start: datetime, end: datetime | None) -> float | None:
-    return None if end is None else (end - start).total_seconds()
