@@ -1,54 +1,41 @@
-"""From evidence to a diagnosis: what is broken, how bad it is, what will be tried and why.
+"""The diagnosis of one incident: its cause, and what will be tried against it and why.
 
-One incident is looked at by itself here; what several have in common is not.
+Causes are found from all that fails at once, by `find_causes`. What one failure tells by itself is
+what stands until that was done.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from healing_pipeline.healing.plan import Plan
+from healing_pipeline.incidents.cause import (
+    ROOT_CAUSES,
+    Cause,
+    Link,
+    Place,
+    PlaceKind,
+    RootCause,
+    root_cause_of,
+)
 from healing_pipeline.incidents.detection import Severity, severity_of
-from healing_pipeline.incidents.own_network import LOST
-from healing_pipeline.probing.classification import NO_NAME
+from healing_pipeline.incidents.finding import find_causes
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 
-
-class RootCause(StrEnum):
-    """Where the fault lies, as far as one endpoint's evidence tells.
-
-    `NAME` is a host whose name does not resolve: a matter of DNS, the provider may be well.
-    """
-
-    OUR_NETWORK = "our network"
-    NAME = "name does not resolve"
-    PROVIDER_DOWN = "provider down"
-    HOST_DOWN = "host down"
-    KEY = "key"
-    QUOTA = "quota"
-    PLAN = "plan"
-    REQUEST = "request"
-    DATA = "data"
-
-
-ROOT_CAUSES: dict[FailureClass, RootCause] = {
-    FailureClass.TIMEOUT: RootCause.HOST_DOWN,
-    FailureClass.SLOW: RootCause.HOST_DOWN,
-    FailureClass.NETWORK_ERROR: RootCause.HOST_DOWN,
-    FailureClass.SERVER_ERROR: RootCause.PROVIDER_DOWN,
-    FailureClass.RATE_LIMIT: RootCause.QUOTA,
-    FailureClass.QUOTA_EXHAUSTED: RootCause.QUOTA,
-    FailureClass.BOT_BLOCK: RootCause.HOST_DOWN,
-    FailureClass.AUTH_ERROR: RootCause.KEY,
-    FailureClass.PLAN_LIMIT: RootCause.PLAN,
-    FailureClass.NOT_FOUND: RootCause.REQUEST,
-    FailureClass.BAD_REQUEST: RootCause.REQUEST,
-    FailureClass.INVALID_DATA: RootCause.DATA,
-    FailureClass.EMPTY: RootCause.DATA,
-    FailureClass.STALE_DATA: RootCause.DATA,
-}
+__all__ = [
+    "ROOT_CAUSES",
+    "Cause",
+    "Diagnosis",
+    "Link",
+    "Place",
+    "PlaceKind",
+    "PlannedStep",
+    "RootCause",
+    "diagnose",
+    "find_causes",
+    "root_cause_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +53,14 @@ class Diagnosis:
 
     Attributes
     ----------
+    place : Place
+        Where the cause sits.
+    scope : tuple of str
+        Ids of the endpoints that share it, this one among them.
     plan : tuple of PlannedStep
         Those taken first, in the order of trying.
+    chain : tuple of Link
+        From the evidence to the verdict.
     """
 
     endpoint: str
@@ -76,26 +69,19 @@ class Diagnosis:
     root_cause: RootCause
     severity: Severity
     plan: tuple[PlannedStep, ...]
+    place: Place
+    scope: tuple[str, ...]
+    chain: tuple[Link, ...]
 
 
-def root_cause_of(seen: Verdict, *, own_outage: bool = False) -> RootCause:
-    """Where the fault of a failure lies.
-
-    Parameters
-    ----------
-    seen : Verdict
-        A failure.
-    own_outage : bool
-        Whether our own connection is down: then no lost call says anything of the provider.
-    """
-    if own_outage and seen.failure_class in LOST:
-        return RootCause.OUR_NETWORK
-    if seen.failure_class is FailureClass.NETWORK_ERROR and seen.evidence.startswith(NO_NAME):
-        return RootCause.NAME
-    return ROOT_CAUSES[seen.failure_class]
-
-
-def diagnose(endpoint_id: str, seen: Verdict, plan: Plan, *, own_outage: bool = False) -> Diagnosis:
+def diagnose(
+    endpoint_id: str,
+    seen: Verdict,
+    plan: Plan,
+    *,
+    own_outage: bool = False,
+    cause: Cause | None = None,
+) -> Diagnosis:
     """Name the cause of a failure and the remedies for it.
 
     Parameters
@@ -107,15 +93,44 @@ def diagnose(endpoint_id: str, seen: Verdict, plan: Plan, *, own_outage: bool = 
         As `healing.plan.make_plan` made it for this failure.
     own_outage : bool
         Whether our own connection is down.
+    cause : Cause, optional
+        As `find_causes` found it from everything that fails; without it, the failure speaks for
+        itself.
     """
+    found = _alone(endpoint_id, seen, own_outage=own_outage) if cause is None else cause
     return Diagnosis(
         endpoint=endpoint_id,
         failure_class=seen.failure_class,
         evidence=seen.evidence,
-        root_cause=root_cause_of(seen, own_outage=own_outage),
-        severity=severity_of(seen.failure_class),
+        root_cause=found.root_cause,
+        severity=found.severity,
         plan=tuple(
             PlannedStep(each.strategy.name, each.applicability.ok, each.applicability.because)
             for each in (*plan.steps, *plan.left_out)
+        ),
+        place=found.place,
+        scope=found.scope,
+        chain=found.chain,
+    )
+
+
+def _alone(endpoint_id: str, seen: Verdict, *, own_outage: bool) -> Cause:
+    """What a failure tells by itself."""
+    root_cause = root_cause_of(seen, own_outage=own_outage)
+    source = endpoint_id.partition("/")[0]
+    ours = root_cause is RootCause.OUR_NETWORK
+    place = Place(PlaceKind.NETWORK) if ours else Place(PlaceKind.ENDPOINT, source, endpoint_id)
+    return Cause(
+        root_cause=root_cause,
+        place=place,
+        scope=(endpoint_id,),
+        members=(),
+        severity=severity_of(seen.failure_class),
+        chain=(
+            Link(
+                "What did the failure say by itself?",
+                seen.evidence,
+                f"{root_cause}, at {place}, while nothing else was looked at",
+            ),
         ),
     )

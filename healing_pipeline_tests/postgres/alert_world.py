@@ -18,7 +18,7 @@ from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting
 from healing_pipeline.healing.answer import HealingFailed, Tried
 from healing_pipeline.incidents.detection import Severity
-from healing_pipeline.incidents.diagnosis import Diagnosis, PlannedStep, RootCause
+from healing_pipeline.incidents.diagnosis import Diagnosis, Place, PlaceKind, PlannedStep, RootCause
 from healing_pipeline.incidents.lifecycle import Signal, State
 from healing_pipeline.probing.response import Verdict
 from healing_pipeline.storage import alert_groups, incidents, probes
@@ -138,6 +138,11 @@ class AlertWorld:
                 PlannedStep("use_cached_data", True, "stored data may do"),
                 PlannedStep("rotate_api_key", False, "the key is not what is wrong"),
             ),
+            place=Place(
+                PlaceKind.SOURCE, taken.endpoint.split("/")[0], taken.endpoint.split("/")[0]
+            ),
+            scope=(taken.endpoint,),
+            chain=(),
         )
         end = HealingFailed(
             request_id=uuid4(),
