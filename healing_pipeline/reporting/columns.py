@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+TYPES = ("string", "int", "float", "timestamp", "bool")
+
+# What every format takes for a name as it stands, TOON without quotes among them.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,29 +17,54 @@ class Column:
 
     Attributes
     ----------
+    name : str
+        Letters, digits and ``_``, no digit first.
     type : str
-        ``string``, ``int``, ``float`` or ``timestamp``.
+        One of `TYPES`: ``string``, ``int``, ``float``, ``timestamp`` or ``bool``.
+    description : str
+        For a person and for a language model.
+    nullable : bool
+        Whether a row may have no value for it.
+
+    Raises
+    ------
+    ValueError
+        If the name or the type is another.
     """
 
     name: str
     type: str
     description: str
+    nullable: bool = True
+
+    def __post_init__(self) -> None:
+        if _NAME.fullmatch(self.name) is None:
+            raise ValueError(f"{self.name!r} is no name of a column: letters, digits and `_` are.")
+        if self.type not in TYPES:
+            raise ValueError(f"{self.type!r} is no type of a column; {', '.join(TYPES)} are.")
 
 
 HEALTH_COLUMNS = (
-    Column("source", "string", "Whose endpoint it is"),
-    Column("endpoint", "string", "What is watched"),
-    Column("state", "string", "healthy, or where its open incident stands"),
+    Column("source", "string", "Whose endpoint it is", nullable=False),
+    Column("endpoint", "string", "What is watched", nullable=False),
+    Column("state", "string", "healthy, or where its open incident stands", nullable=False),
     Column("uptime", "float", "Of the primary, by probes; empty without probes"),
     Column("error_rate", "float", "Readers' requests without an answer, of all"),
     Column("healing_rate", "float", "Answered, of the requests that met a healable failure"),
-    Column("probes", "int", "Probes in the window"),
-    Column("failures", "int", "Of those, the failed ones"),
-    Column("requests", "int", "Readers' requests in the window"),
-    Column("met_fault", "int", "Of those, the ones whose first attempt met a healable failure"),
-    Column("healed_requests", "int", "Of those, the answered ones"),
-    Column("reader_errors", "int", "Requests that ended without an accepted answer"),
-    Column("incidents", "int", "Incidents open at any moment of the window"),
+    Column("probes", "int", "Probes in the window", nullable=False),
+    Column("failures", "int", "Of those, the failed ones", nullable=False),
+    Column("requests", "int", "Readers' requests in the window", nullable=False),
+    Column(
+        "met_fault",
+        "int",
+        "Of those, the ones whose first attempt met a healable failure",
+        nullable=False,
+    ),
+    Column("healed_requests", "int", "Of those, the answered ones", nullable=False),
+    Column(
+        "reader_errors", "int", "Requests that ended without an accepted answer", nullable=False
+    ),
+    Column("incidents", "int", "Incidents open at any moment of the window", nullable=False),
     Column("p50_s", "float", "Median seconds to an answer"),
     Column("p95_s", "float", "95th percentile of the seconds to an answer"),
     Column("active_strategy", "string", "What serves readers while the primary is down"),
