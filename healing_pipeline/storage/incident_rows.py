@@ -58,6 +58,10 @@ class IncidentRow:
         When readers were served again, the first time.
     heals : int
         How often it was healed; more than once when a route failed.
+    place : str or None
+        Where its root cause sits.
+    parent_id : int or None
+        The incident that it is a member of; None: it stands alone, or is a parent itself.
     """
 
     id: int
@@ -78,6 +82,40 @@ class IncidentRow:
     strategy: str | None
     fidelity: Fidelity | None
     heals: int
+    place: str | None = None
+    parent_id: int | None = None
+
+    @property
+    def joint_id(self) -> int:
+        """The number of the joint incident that it belongs to."""
+        return self.id if self.parent_id is None else self.parent_id
+
+
+@dataclass(frozen=True, slots=True)
+class JointIncident:
+    """One root cause over one endpoint or many: what people count as an incident.
+
+    Attributes
+    ----------
+    row : IncidentRow
+        The parent, with the state of the worst of all, begun with the first, resolved with the last.
+    members : int
+        Incidents of endpoints, the parent included.
+    open_members : int
+        Of them, those that are not resolved.
+    sources : tuple of str
+        More than one where it was our own network.
+    """
+
+    row: IncidentRow
+    members: int
+    open_members: int
+    sources: tuple[str, ...]
+
+    @property
+    def others(self) -> int:
+        """Members besides the parent."""
+        return self.members - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ def move_incident(
     strategy: str | None = None,
     fidelity: str | None = None,
     root_cause: str | None = None,
+    place: str | None = None,
     severity: str | None = None,
 ) -> int | None:
     """Move an incident on and say so in an event, both or neither.
@@ -156,6 +157,7 @@ def move_incident(
         strategy=strategy,
         fidelity=_text(fidelity),
         root_cause=_text(root_cause),
+        place=_text(place),
         severity=_text(severity),
     )
     return event_id

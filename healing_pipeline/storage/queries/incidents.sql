@@ -32,7 +32,7 @@ SELECT endpoint, incident_id, event_id
   FROM told JOIN begun ON begun.id = told.incident_id
  ORDER BY event_id;
 
--- name: move_incident(incident_id, from_state, to_state, signal, at, note, detail, asks_heal, strategy, fidelity, root_cause, severity)$
+-- name: move_incident(incident_id, from_state, to_state, signal, at, note, detail, asks_heal, strategy, fidelity, root_cause, place, severity)$
 -- Move an incident on, if it is still where the caller believes it is, and say so in an event.
 -- Returns nothing when another worker got there first.
 WITH moved AS (
@@ -47,6 +47,7 @@ WITH moved AS (
            strategy = COALESCE(:strategy, strategy),
            fidelity = COALESCE(:fidelity::text, fidelity),
            root_cause = COALESCE(:root_cause, root_cause),
+           place = COALESCE(:place, place),
            severity = COALESCE(:severity::text, severity)
      WHERE id = :incident_id AND state = :from_state::text
     RETURNING id
