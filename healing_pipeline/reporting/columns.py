@@ -8,7 +8,7 @@ from dataclasses import dataclass
 TYPES = ("string", "int", "float", "timestamp", "bool")
 
 # What every format takes for a name as it stands, TOON without quotes among them.
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Column:
     nullable: bool = True
 
     def __post_init__(self) -> None:
-        if _NAME.fullmatch(self.name) is None:
+        if NAME.fullmatch(self.name) is None:
             raise ValueError(f"{self.name!r} is no name of a column: letters, digits and `_` are.")
         if self.type not in TYPES:
             raise ValueError(f"{self.type!r} is no type of a column; {', '.join(TYPES)} are.")

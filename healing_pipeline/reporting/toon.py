@@ -1,77 +1,68 @@
 """Tables as TOON, for language models: the names once, then a line a row.
 
 Rows are flat and all alike, because only then does TOON save anything: a list or a missing key in
-one row makes it longer than JSON.
+one row makes it longer than JSON. What is written here is read back by `toon_reading`, as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import toon_format
 
+from healing_pipeline.reporting.cells import Cell, brief_moment, cell_of
 from healing_pipeline.reporting.columns import Column
-from healing_pipeline.reporting.tables import Cell, Table
+from healing_pipeline.reporting.tables import Table, about_all
 
 
-def as_toon(table: Table) -> str:
-    """What holds for all rows, then the rows under one line of names.
-
-    Notes
-    -----
-    Times are ISO 8601 in its basic form (``20260302T120000Z``): it needs no quotes and costs half
-    as many tokens. `rows_of` gives the rows back as they were.
-    """
-    document: dict[str, Any] = {name: _written(value) for name, value in table.about.items()}
-    document[table.name] = [
-        {each.name: _written(row[each.name]) for each in table.columns} for row in table.rows
-    ]
-    return toon_format.dumps(document)
-
-
-def rows_of(text: str, name: str, columns: Sequence[Column]) -> list[dict[str, Cell]]:
-    """The rows that `as_toon` wrote.
-
-    TOON knows text, numbers and null; what else a column holds is known by its type.
+def as_toon(table: Table, *more: Table) -> str:
+    """What holds for all rows, then each table under one line of names: ``name[N]{...}:``.
 
     Raises
     ------
     ValueError
-        If the text is no TOON, or holds no such table.
+        If a cell is not what its column declares: TOON would write NaN as null and a list as a
+        block of its own, and say nothing. `table_of` makes tables of which that is never true.
+
+    Notes
+    -----
+    Times are ISO 8601 in its basic form (``20260302T120000Z``): it needs no quotes and costs half
+    as many tokens. No table is left out for having no rows, and one row is still a table.
     """
-    document = toon_format.loads(text)
-    found = document.get(name) if isinstance(document, dict) else None
-    if not isinstance(found, list):
-        raise ValueError(f"There is no table {name!r} in it.")
-    names = {each.name for each in columns}
-    rows: list[dict[str, Cell]] = []
-    for row in found:
-        if not isinstance(row, dict) or set(row) != names:
-            raise ValueError(f"A row of {name!r} has other columns than {sorted(names)}.")
-        rows.append({each.name: _read(row[each.name], each.type) for each in columns})
-    return rows
+    tables = (table, *more)
+    about = {name: _written(value) for name, value in about_all(tables).items()}
+    parts = [toon_format.dumps(about)] if about else []
+    return "\n".join([*parts, *(_part(each) for each in tables)])
 
 
-def _written(value: Cell) -> str | int | float | None:
-    if isinstance(value, datetime):
-        at = value.astimezone(UTC)
-        fraction = f".{at.microsecond:06d}" if at.microsecond else ""
-        # strftime does not fill a year before 1000 up to four digits.
-        return f"{at.year:04d}{at:%m%dT%H%M%S}{fraction}Z"
-    return value
+def header_of(name: str, columns: Sequence[Column], rows: int) -> str:
+    """The line above the rows."""
+    return f"{name}[{rows}]{{{','.join(each.name for each in columns)}}}:"
 
 
-def _read(value: Any, kind: str) -> Cell:
-    if value is None:
-        return None
-    if kind == "timestamp":
-        return datetime.fromisoformat(value)
-    if kind == "float":
-        return float(value)
-    if kind == "int":
-        return int(value)
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} stands in a column of texts.")
-    return value
+def _part(table: Table) -> str:
+    if not table.rows:  # of which the library would say [], without the columns
+        return header_of(table.name, table.columns, 0)
+    rows = [_row(row, number, table) for number, row in enumerate(table.rows, 1)]
+    return toon_format.dumps({table.name: rows})
+
+
+def _row(
+    row: Mapping[str, Cell], number: int, table: Table
+) -> dict[str, str | int | float | bool | None]:
+    try:
+        return {each.name: _checked(row[each.name], each) for each in table.columns}
+    except (KeyError, ValueError) as exc:
+        raise ValueError(f"Row {number} of {table.name}: {exc}") from None
+
+
+def _checked(value: Cell, column: Column) -> str | int | float | bool | None:
+    made = cell_of(value, column)
+    if made != value:
+        raise ValueError(f"{column.name!r} holds {value!r}, which TOON cannot keep.")
+    return _written(made)
+
+
+def _written(value: Cell) -> str | int | float | bool | None:
+    return brief_moment(value) if isinstance(value, datetime) else value

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from healing_pipeline.reporting.columns import Column
 from healing_pipeline.reporting.tables import as_csv, as_json, table_of
-from healing_pipeline.reporting.toon import as_toon, rows_of
+from healing_pipeline.reporting.toon import as_toon
+from healing_pipeline.reporting.toon_reading import rows_of
 
 COLUMNS = (
     Column("name", "string", "a text"),

@@ -34,7 +34,7 @@ from healing_pipeline.learning.policy import Policy
 from healing_pipeline.learning.rates import Parameters, Rate
 from healing_pipeline.reporting.columns import ENDPOINT_COLUMNS, INCIDENT_COLUMNS, SLO_COLUMNS
 from healing_pipeline.reporting.slo import Counts, service_level
-from healing_pipeline.reporting.toon import rows_of
+from healing_pipeline.reporting.toon_reading import rows_of
 from healing_pipeline.storage.database import connection_info
 from healing_pipeline.storage.health_quarters import fold_quarters
 from healing_pipeline.storage.policies import PUBLISHED, REFUSED, Judged, roll_back, store_policy
