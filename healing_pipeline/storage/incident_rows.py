@@ -98,7 +98,7 @@ class JointIncident:
     Attributes
     ----------
     row : IncidentRow
-        The parent, with the state of the worst of all, begun with the first, resolved with the last.
+        The parent, in the state of the worst of all, begun with the first, resolved with the last.
     members : int
         Incidents of endpoints, the parent included.
     open_members : int

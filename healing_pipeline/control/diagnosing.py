@@ -1,0 +1,243 @@
+"""What is broken now: the evidence of all that fails is read, its causes found and written down.
+
+Whoever heals does so for the source of its incident, and whoever tells people does so each second
+for all. Neither waits for the other: who finds the other at it leaves what there is to write to the
+next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Connection
+
+from healing_pipeline.incidents.cause import Cause, RootCause
+from healing_pipeline.incidents.evidence import Evidence, Seen, Standing
+from healing_pipeline.incidents.finding import find_causes
+from healing_pipeline.incidents.joining import Belonging, joint_ids
+from healing_pipeline.incidents.own_network import Judgement
+from healing_pipeline.learning.policy import Policy
+from healing_pipeline.storage import diagnoses
+from healing_pipeline.storage.diagnoses import DiagnosisRow, Joined, Known
+from healing_pipeline.storage.own_outages import OwnOutage, latest_own_outage
+
+# What was seen longer ago says nothing of what fails now.
+LOOKS_BACK = timedelta(minutes=10)
+
+# Rows that a diagnosis rests on, however many endpoints there are and however much is asked of
+# them: so many, divided among the endpoints; but of probes and of calls to each at least, at most.
+MOST_SEEN = 1200
+LEAST_EACH, MOST_EACH = 2, 20
+
+# Written a moment after it was seen, by a clock that may be a little ahead.
+AHEAD = timedelta(seconds=5)
+
+Places = Mapping[str, Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """What fails now, and because of what.
+
+    Attributes
+    ----------
+    causes : tuple of Cause
+        Every open incident that was looked at is a member of one.
+    evidence : Evidence
+    joint_ids : Mapping[int, int]
+        By incident, the number of the joint incident that it belongs to.
+    """
+
+    causes: tuple[Cause, ...]
+    evidence: Evidence
+    joint_ids: Mapping[int, int]
+
+    def cause_of(self, incident_id: int) -> Cause | None:
+        """What an incident is a member of; None for one that is over, or of another source."""
+        return next((each for each in self.causes if incident_id in each.members), None)
+
+
+def diagnose_open(
+    connection: Connection[Any],
+    places: Places,
+    now: datetime,
+    *,
+    source: str | None = None,
+    groups: Sequence[frozenset[str]] = (),
+) -> Diagnosed:
+    """Find the causes of what fails, and write down what differs from what was known.
+
+    Parameters
+    ----------
+    places : Mapping[str, Standing]
+        As `incidents.evidence.standings` gives them.
+    now : datetime
+        Aware UTC.
+    source : str, optional
+        What fails there only; causes do not span sources, but our own network, and then all is
+        looked at.
+    groups : sequence of frozenset of str
+        Endpoints that failed together in the past; see `groups_of`.
+
+    Notes
+    -----
+    Safe to call by many at once, and as often as one likes. One that finds another at it writes
+    nothing.
+    """
+    outage = latest_own_outage(connection)
+    sources = None if source is None or _lasts(outage) else [source]
+    known = diagnoses.failing(connection, sources)
+    found = _diagnosed(known, _evidence(connection, known, places, outage, now, groups))
+    if _changes(connection, known, found, now) == ([], []):
+        return found
+    if not diagnoses.take_diagnosis_turn(connection):
+        return found
+    # Whoever had the turn before may have written what this one did not know of.
+    newest = diagnoses.failing(connection, sources)
+    if newest != known:
+        known = newest
+        found = _diagnosed(known, _evidence(connection, known, places, outage, now, groups))
+    joined, verdicts = _changes(connection, known, found, now)
+    diagnoses.join_incidents(connection, joined)
+    diagnoses.add_diagnoses(connection, verdicts)
+    return found
+
+
+def groups_of(policy: Policy) -> tuple[frozenset[str], ...]:
+    """Endpoints that fail together, as the outer layer of learning found them."""
+    rows = policy.tables.get("groups_failing_together", ())
+    return tuple(frozenset(str(each["group"]).split()) for each in rows)
+
+
+def _evidence(
+    connection: Connection[Any],
+    known: Sequence[Known],
+    places: Places,
+    outage: OwnOutage | None,
+    now: datetime,
+    groups: Sequence[frozenset[str]],
+) -> Evidence:
+    """Everything that the causes are found from: what fails, and what was seen of its sources."""
+    sources = {each.failing.source for each in known}
+    asked = {each for each, place in places.items() if place.source in sources}
+    asked |= {each.failing.endpoint for each in known}
+    seen: list[Seen] = []
+    if known:
+        seen = diagnoses.seen_lately(
+            connection,
+            sorted(asked),
+            since=now - LOOKS_BACK,
+            until=now + AHEAD,
+            most=max(LEAST_EACH, min(MOST_EACH, MOST_SEEN // (2 * len(asked)))),
+        )
+    judgement = Judgement(True, outage.evidence) if outage is not None and _lasts(outage) else None
+    return Evidence(
+        failing=tuple(each.failing for each in known if not _was_ours(each, outage, seen)),
+        seen=tuple(seen),
+        endpoints=places,
+        now=now,
+        own_outage=judgement,
+        failing_together=tuple(groups),
+    )
+
+
+def _lasts(outage: OwnOutage | None) -> bool:
+    return outage is not None and outage.ended_at is None
+
+
+def _was_ours(each: Known, outage: OwnOutage | None, seen: Sequence[Seen]) -> bool:
+    """Whether it failed for want of our own connection, and nobody has seen it fail since.
+
+    All that is known of it then was seen while we were cut off, and blames nobody.
+    """
+    if outage is None or outage.ended_at is None or each.root_cause != RootCause.OUR_NETWORK:
+        return False
+    over_at, endpoint = outage.ended_at, each.failing.endpoint
+    return not any(one.endpoint == endpoint and one.at > over_at and not one.is_ok for one in seen)
+
+
+def _diagnosed(known: Sequence[Known], evidence: Evidence) -> Diagnosed:
+    causes = find_causes(evidence)
+    belongings = {
+        each.failing.incident_id: Belonging(
+            each.failing.incident_id, each.joint_id, each.root_cause, each.place
+        )
+        for each in known
+    }
+    numbers = {
+        member: number
+        for number, cause in joint_ids(causes, belongings).items()
+        for member in cause.members
+    }
+    return Diagnosed(causes, evidence, numbers)
+
+
+def _changes(
+    connection: Connection[Any], known: Sequence[Known], found: Diagnosed, now: datetime
+) -> tuple[list[Joined], list[DiagnosisRow]]:
+    """What is to be written: of incidents what they belong to, and verdicts that say otherwise."""
+    before = {each.failing.incident_id: each for each in known}
+    joined, verdicts = [], []
+    rested_on = _rested_on(found.evidence)
+    for cause in found.causes:
+        number = found.joint_ids[cause.members[0]]
+        for member in cause.members:
+            own = Joined(
+                incident_id=member,
+                parent_id=None if member == number else number,
+                root_cause=str(cause.root_cause),
+                place=str(cause.place),
+                severity=cause.severity,
+            )
+            if own != _as_joined(before[member]):
+                joined.append(own)
+        verdicts.append(
+            DiagnosisRow(
+                incident_id=number,
+                at=now,
+                root_cause=str(cause.root_cause),
+                place=str(cause.place),
+                scope=cause.scope,
+                members=cause.members,
+                severity=cause.severity,
+                chain=cause.chain,
+                rested_on=rested_on.get(cause.place.source, {}),
+            )
+        )
+    latest = diagnoses.latest_diagnoses(connection, [each.incident_id for each in verdicts])
+    return joined, [
+        each
+        for each in verdicts
+        if (said := latest.get(each.incident_id)) is None or not said.says_the_same(each)
+    ]
+
+
+def _as_joined(known: Known) -> Joined:
+    return Joined(
+        incident_id=known.failing.incident_id,
+        parent_id=known.parent_id,
+        root_cause=known.root_cause or "",
+        place=known.place or "",
+        severity=known.severity,
+    )
+
+
+def _rested_on(evidence: Evidence) -> dict[str | None, dict[str, Any]]:
+    """How much was seen, by source; under None of all."""
+    found: dict[str | None, dict[str, Any]] = {}
+    by_source: dict[str | None, list[Seen]] = {None: list(evidence.seen)}
+    for each in evidence.seen:
+        by_source.setdefault(each.source, []).append(each)
+    for source, seen in by_source.items():
+        found[source] = {
+            "calls": len(seen),
+            "good": sum(each.is_ok for each in seen),
+            "endpoints": len({each.endpoint for each in seen}),
+            "from_at": min((each.at for each in seen), default=None),
+            "to_at": max((each.at for each in seen), default=None),
+            "own_outage": None if evidence.own_outage is None else evidence.own_outage.evidence,
+        }
+    return found
