@@ -7,7 +7,7 @@ again (`HEAL_LOST`), never half a state.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +15,14 @@ from psycopg import Connection
 
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.values import Catalog
+from healing_pipeline.control.diagnosing import Diagnosed, diagnose_open
 from healing_pipeline.control.escalating import tell_escalated
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Origin
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.incidents.diagnosis import Diagnosis, diagnose, root_cause_of
+from healing_pipeline.incidents.evidence import standings
 from healing_pipeline.incidents.lifecycle import Signal, State, next_state
 from healing_pipeline.incidents.verification import Check, verify
 from healing_pipeline.probing.failure_class import FailureClass
@@ -46,6 +48,7 @@ class Taken:
 
     incident_id: int
     endpoint: str
+    source: str
     failure_class: FailureClass
     evidence: str
     began_at: datetime
@@ -96,6 +99,7 @@ def take(connection: Connection[Any], incident_id: int, now: datetime) -> Taken 
     return Taken(
         incident_id=incident_id,
         endpoint=incident.endpoint,
+        source=incident.source,
         failure_class=incident.failure_class,
         evidence=incident.evidence,
         began_at=incident.began_at,
@@ -104,11 +108,18 @@ def take(connection: Connection[Any], incident_id: int, now: datetime) -> Taken 
     )
 
 
-def diagnosed(engine: HealingEngine, taken: Taken) -> Diagnosis:
-    """Say what is broken and what will be tried."""
+def diagnosed(engine: HealingEngine, taken: Taken, found: Diagnosed | None = None) -> Diagnosis:
+    """Say what is broken and what will be tried.
+
+    Parameters
+    ----------
+    found : Diagnosed, optional
+        What fails besides; without it, the failure speaks for itself.
+    """
     seen = Verdict(taken.failure_class, taken.evidence)
     plan = engine.plan_for(taken.endpoint, seen)
-    return diagnose(taken.endpoint, seen, plan, own_outage=taken.own_outage)
+    cause = None if found is None else found.cause_of(taken.incident_id)
+    return diagnose(taken.endpoint, seen, plan, own_outage=taken.own_outage, cause=cause)
 
 
 async def healed(engine: HealingEngine, taken: Taken) -> Answer | HealingFailed:
@@ -157,10 +168,13 @@ def settle(
     Parameters
     ----------
     catalog : Catalog, optional
-        Its settings say when people are told, and its endpoints who owns them.
+        With it the diagnosis is made again: what the run itself has tried is evidence. Its settings
+        say when people are told, and its endpoints who owns them.
     """
     failed_checks = [each for each in checks if not each.passed]
     with connection.transaction():
+        if catalog is not None:
+            diagnosis = _diagnosed_again(connection, catalog, taken, diagnosis, now)
         if isinstance(end, Answer) and not failed_checks:
             return _route(connection, taken, diagnosis, end, checks, now)
         if isinstance(end, Answer):
@@ -169,6 +183,32 @@ def settle(
         else:
             note = f"no strategy helped: {end.verdict.evidence}"
         return _escalate(connection, taken, diagnosis, end, note, now, catalog)
+
+
+def _diagnosed_again(
+    connection: Connection[Any],
+    catalog: Catalog,
+    taken: Taken,
+    diagnosis: Diagnosis,
+    now: datetime,
+) -> Diagnosis:
+    """The diagnosis by all that is known when the run ends.
+
+    Before anything of the incident is moved: whoever joins incidents passes by those that somebody
+    else has in hand.
+    """
+    found = diagnose_open(connection, standings(catalog), now, source=taken.source)
+    cause = found.cause_of(taken.incident_id)
+    if cause is None:
+        return diagnosis
+    return replace(
+        diagnosis,
+        root_cause=cause.root_cause,
+        severity=cause.severity,
+        place=cause.place,
+        scope=cause.scope,
+        chain=cause.chain,
+    )
 
 
 def _route(
@@ -207,6 +247,7 @@ def _route(
         strategy=answer.strategy,
         fidelity=answer.fidelity,
         root_cause=diagnosis.root_cause,
+        place=str(diagnosis.place),
     )
     if not recovered:
         routes.set_route(
@@ -234,8 +275,10 @@ def _escalate(
     tried = end.tried if isinstance(end, HealingFailed) else ()
     # Between the two the connection may have gone down, or come back.
     cut_off = taken.own_outage or is_cut_off(connection)
-    seen = Verdict(diagnosis.failure_class, diagnosis.evidence)
-    root_cause = root_cause_of(seen, own_outage=cut_off)
+    root_cause = diagnosis.root_cause
+    if catalog is None:
+        seen = Verdict(diagnosis.failure_class, diagnosis.evidence)
+        root_cause = root_cause_of(seen, own_outage=cut_off)
     incidents.move_incident(
         connection,
         incident_id=taken.incident_id,
@@ -250,6 +293,7 @@ def _escalate(
         },
         asks_heal=False,
         root_cause=root_cause,
+        place=str(diagnosis.place),
     )
     # That we are cut off is told once, by whoever saw it; this is tried again by itself.
     if not cut_off:

@@ -13,9 +13,11 @@ from typing import Any
 import dagster as dg
 
 from healing_pipeline.control import heal_run
+from healing_pipeline.control.diagnosing import diagnose_open
 from healing_pipeline.control.heal_run import Taken
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.incidents.diagnosis import Diagnosis
+from healing_pipeline.incidents.evidence import standings
 from healing_pipeline.incidents.verification import Check
 from healing_pipeline.orchestration.heal_seconds import seconds_before, seconds_between
 from healing_pipeline.orchestration.resources import HealingResource
@@ -84,6 +86,9 @@ class CaseInHand:
 
 CASE = "healing_case"
 
+# Of a large scope, as many endpoints as a table of metadata is read with.
+SCOPE_SHOWN = 20
+
 # Nothing goes from step to step but the word to go on; see `CaseInHand`.
 GO_ON = dg.Out(dagster_type=dg.Nothing, is_required=False)
 AFTER = {"after": dg.In(dagster_type=dg.Nothing)}
@@ -116,13 +121,21 @@ def diagnose_op(
         context.log.info(f"Incident {config.incident_id} is healed, resolved or in other hands.")
         return
     session.catch_up(taken.endpoint)
-    diagnosis = heal_run.diagnosed(session.engine, taken)
+    with session.database.connection() as connection:
+        found = diagnose_open(
+            connection, standings(session.catalog), session.clock.now(), source=taken.source
+        )
+    diagnosis = heal_run.diagnosed(session.engine, taken, found)
     known = session.engine.last_good(taken.endpoint)
     last = None if known is None else known.reading
     healing_case.put(Case(taken, diagnosis, last, (began_at,)))
     plan = "\n".join(
         f"| {each.strategy} | {'yes' if each.taken else 'no'} | {each.because} |"
         for each in diagnosis.plan
+    )
+    chain = "\n".join(
+        f"| {_cell(each.question)} | {_cell(each.found)} | {_cell(each.follows)} |"
+        for each in diagnosis.chain
     )
     yield dg.Output(
         None,
@@ -131,11 +144,21 @@ def diagnose_op(
             "endpoint": taken.endpoint,
             "failure_class": str(diagnosis.failure_class),
             "root_cause": str(diagnosis.root_cause),
+            "place": str(diagnosis.place),
+            "joint_incident": found.joint_ids.get(taken.incident_id, taken.incident_id),
+            "scope": len(diagnosis.scope),
+            "endpoints": ", ".join(diagnosis.scope[:SCOPE_SHOWN]),
             "severity": str(diagnosis.severity),
             "evidence": diagnosis.evidence,
+            "chain": dg.MetadataValue.md(f"| asked | found | so |\n|---|---|---|\n{chain}"),
             "plan": dg.MetadataValue.md(f"| strategy | tried | because |\n|---|---|---|\n{plan}"),
         },
     )
+
+
+def _cell(text: str) -> str:
+    """Text of an upstream, which must not end the row of a table."""
+    return " ".join(text.replace("|", "\\|").split())
 
 
 @dg.op(
