@@ -42,8 +42,8 @@ from healing_pipeline.storage.database import URL_VARIABLE, Database
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.shared_memory import News, SharedMemory
 
-# Heal runs that were asked for in the last moment get this long to end.
-LAST_HEALS_S = 15.0
+# Heal runs that were asked for in the last moment get this long to end, on a machine however busy.
+LAST_HEALS_S = 60.0
 
 MOST_INCIDENTS = 100_000
 

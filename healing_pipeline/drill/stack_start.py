@@ -46,6 +46,9 @@ async def start_and_practise(
     while not await drill.store(counts.probed_sources) >= set(drill.catalog.sources):
         dagster.require_in_time("Dagster's sensors")
         await asyncio.sleep(OFTEN_S)
+    while not dagster.has_warmed_up:
+        dagster.require_in_time("the launcher of runs")
+        await asyncio.sleep(OFTEN_S)
     progress("healing one endpoint for practice", 0.0)
     await watch(drill, PROBED_EVERY_S)
     fault = practice_fault(drill.catalog, drill.clock.now())

@@ -26,11 +26,12 @@ from healing_pipeline.stack.control_path import (
     require_in_time,
     start_code_server,
     start_daemon,
+    start_warm_processes,
     stop_warm_processes,
     write_workspace,
 )
 from healing_pipeline.stack.dagster_home import Launcher, write_home
-from healing_pipeline.stack.processes import ProcessGroup, last_line
+from healing_pipeline.stack.processes import Child, ProcessGroup, last_line
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.scratch import scratch_database
@@ -95,6 +96,7 @@ class ControlPath:
             CLOCK_OFFSET_VARIABLE: repr(offset_s),
         }
         self._until = time.monotonic() + READY_WITHIN_S
+        self._warming: Child | None = None
 
     def load_code(self, sources: int) -> None:
         """Start to load the definitions; does not wait for it."""
@@ -106,9 +108,16 @@ class ControlPath:
         return self._socket.exists()
 
     def start_daemon(self) -> None:
-        """Start the daemon, once the code is loaded."""
+        """Start the daemon and the warm processes, as `healing up` does; the code is loaded."""
+        root = self._surroundings.root
         workspace = write_workspace(self._surroundings.state_dir, self._socket)
-        start_daemon(self._group, self._env, self._surroundings.root, workspace)
+        start_daemon(self._group, self._env, root, workspace)
+        self._warming = start_warm_processes(self._group, self._env, root, self._socket)
+
+    @property
+    def has_warmed_up(self) -> bool:
+        """Whether a run would begin as soon as any; with another launcher they all begin alike."""
+        return self._warming is not None and self._warming.process.poll() is not None
 
     def require_in_time(self, what: str) -> None:
         """Raise when a part has stopped, or the time for getting ready is over.

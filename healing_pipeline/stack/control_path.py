@@ -14,7 +14,7 @@ from pathlib import Path
 from healing_pipeline.errors import HealingPipelineError
 from healing_pipeline.installation import CONFIG_VARIABLE, STATE_DIR_VARIABLE
 from healing_pipeline.launcher.processes import stop
-from healing_pipeline.stack.processes import ProcessGroup
+from healing_pipeline.stack.processes import Child, ProcessGroup
 from healing_pipeline.storage.database import DAGSTER_URL_VARIABLE, URL_VARIABLE
 
 READY_WITHIN_S = 120.0
@@ -99,12 +99,12 @@ def start_code_server(
 
 def start_warm_processes(
     group: ProcessGroup, env: Mapping[str, str], root: Path, socket: Path
-) -> None:
+) -> Child:
     """Have the first run as soon as any: its process is made ready before anybody asks for it.
 
     It ends once they are ready, at once where dagster.yaml has another launcher.
     """
-    group.start(
+    return group.start(
         "warm_processes",
         [sys.executable, "-m", "healing_pipeline.launcher", "start", f"--for={os.getpid()}",
          f"--code-server={socket}"],
