@@ -126,5 +126,6 @@ def _read(
         settings.upstreams,
         settings.witnesses,
         settings.alerts,
+        settings.second_opinion,
     )
     return catalog, findings.in_order()

@@ -17,7 +17,9 @@ from healing_pipeline.catalog.document import Node, Scalar, Table, parse
 from healing_pipeline.catalog.fields import Fields
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
 from healing_pipeline.catalog.reading import raise_first, read_text
+from healing_pipeline.catalog.second_opinion_section import SECTION, read_second_opinion
 from healing_pipeline.catalog.values import Upstreams
+from healing_pipeline.second_opinion.settings import SecondOpinionSettings
 
 UPSTREAMS_VARIABLE = "HEALING_UPSTREAMS"
 DEFAULT_SIMULATOR_PORT = 8900
@@ -25,7 +27,15 @@ REQUIRED = ("upstreams", "sources", "endpoints")
 DEFAULT_LEARNING_SINCE = date(2025, 11, 1)
 # Three operators, three networks, each by name: a resolver that is down is our own outage too.
 DEFAULT_WITNESSES = ("one.one.one.one:443", "dns.google:443", "dns.quad9.net:443")
-OPTIONAL = ("simulator", "allow_private_hosts", "learning", "witnesses", "alerts", "dashboard")
+OPTIONAL = (
+    "simulator",
+    "allow_private_hosts",
+    "learning",
+    "witnesses",
+    "alerts",
+    "dashboard",
+    SECTION,
+)
 _WITNESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}")
 
 
@@ -49,6 +59,8 @@ class Settings:
         Who is told of what, when.
     public_status : bool
         Whether the status page and the badges are for everybody.
+    second_opinion : SecondOpinionSettings or None
+        Which language model is asked, if one is.
     """
 
     upstreams: Upstreams = Upstreams.SIMULATED
@@ -58,6 +70,7 @@ class Settings:
     witnesses: tuple[str, ...] = DEFAULT_WITNESSES
     alerts: AlertSettings = field(default_factory=AlertSettings)
     public_status: bool = False
+    second_opinion: SecondOpinionSettings | None = None
 
 
 def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
@@ -128,6 +141,7 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
         witnesses=_witnesses(root, findings),
         alerts=read_alerts(root, findings),
         public_status=_public_status(root, findings),
+        second_opinion=read_second_opinion(root, environ, findings),
     )
 
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.healing.fidelity import DEFAULT_ACCEPTS, Fidelity
+from healing_pipeline.second_opinion.settings import SecondOpinionSettings
 
 
 class Upstreams(StrEnum):
@@ -174,6 +175,8 @@ class Catalog:
         from theirs.
     alerts : AlertSettings
         Who is told of what, when.
+    second_opinion : SecondOpinionSettings or None
+        Which language model is asked, if one is.
     """
 
     sources: Mapping[str, Source]
@@ -181,6 +184,7 @@ class Catalog:
     upstreams: Upstreams
     witnesses: tuple[str, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    second_opinion: SecondOpinionSettings | None = None
 
     def endpoints_of(self, source: str) -> tuple[Endpoint, ...]:
         """The endpoints of one source, in the catalog's order."""
