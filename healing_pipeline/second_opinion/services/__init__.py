@@ -1,0 +1,1 @@
+"""Who can be asked; a service is a file."""
