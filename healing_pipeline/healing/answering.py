@@ -79,11 +79,17 @@ class Answering:
         self._learns_on = LearnsOn()
 
     async def answer(
-        self, question: Question, deadline_s: float, *, follow_route: bool
+        self,
+        question: Question,
+        deadline_s: float,
+        *,
+        follow_route: bool,
+        order: Sequence[str] = (),
     ) -> Answer | HealingFailed:
         """Answer a question within so many seconds of its beginning.
 
-        With `follow_route` it begins with what an open incident left behind.
+        With `follow_route` it begins with what an open incident left behind. `order` names steps of
+        the plan that are taken before its others.
         """
         attempting = self._attempting(question, deadline_s)
         route = self._parts.routes.get(question.endpoint.id) if follow_route else None
@@ -110,7 +116,7 @@ class Answering:
             failure, met = first.verdict, known or first.verdict
             if known is not None and failure.failure_class in OF_THE_QUESTION:
                 failure = known
-        healed = await self._by_plan(attempting, failure, met)
+        healed = await self._by_plan(attempting, failure, met, order)
         if isinstance(healed, Plan) and attempting.asking.calls == 0:
             # Every way was closed and nothing else helped.
             last = await attempting.plain(last=True)
@@ -161,7 +167,7 @@ class Answering:
             self._learns_on.begin(source, failure.failure_class, going_on)
 
     async def _by_plan(
-        self, attempting: Attempting, failure: Verdict, met: Verdict
+        self, attempting: Attempting, failure: Verdict, met: Verdict, order: Sequence[str] = ()
     ) -> Answer | Plan:
         """Plan for `failure`, use the first step, and plan anew until one helps or none is left.
 
@@ -178,7 +184,7 @@ class Answering:
                 if not left:
                     return plan
                 continue
-            strategy = plan.steps[0].strategy
+            strategy = _next_step(plan, order)
             left = [each for each in left if each.name != strategy.name]
             healed = await attempting.use(strategy, failure, situation)
             if healed is not None:
@@ -265,6 +271,12 @@ class Answering:
             return self._attempt_timeout_s
         learned = self._parts.policy.policy.parameters.get(question.source.name)
         return time_limit_s(self._attempt_timeout_s, learned)
+
+
+def _next_step(plan: Plan, order: Sequence[str]) -> Strategy:
+    """The step of a plan that is taken next: the first that is advised, else the plan's own."""
+    steps = {each.strategy.name: each.strategy for each in plan.steps}
+    return next((steps[each] for each in order if each in steps), plan.steps[0].strategy)
 
 
 def _is_primary(source: Source, way: Way) -> bool:

@@ -112,6 +112,7 @@ class HealingEngine:
         accepts: frozenset[Fidelity] | None = None,
         follow_route: bool = True,
         incident_id: int | None = None,
+        order: Sequence[str] = (),
     ) -> Answer | HealingFailed:
         """Answer a question within its deadline.
 
@@ -129,6 +130,9 @@ class HealingEngine:
             Instead of the endpoint's.
         follow_route : bool
             Whether to begin with what an open incident left behind.
+        order : sequence of str
+            Steps of the plan that a heal run is advised to take first, in this order. It changes
+            nothing else: what is no step of the plan is passed over.
 
         Returns
         -------
@@ -158,7 +162,9 @@ class HealingEngine:
         )
         allowed_s = question.endpoint.deadline_s if deadline_s is None else deadline_s
         if origin is not Origin.READER or not follow_route:
-            return await self._answering.answer(question, allowed_s, follow_route=follow_route)
+            return await self._answering.answer(
+                question, allowed_s, follow_route=follow_route, order=order
+            )
         flight = (endpoint_id, question.key, question.accepts, allowed_s)
         while (joined := self._flights.join(flight, self._clock.monotonic())) is not None:
             # Whoever leads began earlier under the same deadline, so this ends in time. When they
