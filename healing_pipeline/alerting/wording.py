@@ -48,10 +48,16 @@ def escalated_title(what: str, endpoint: str) -> str:
     return f"{what}: healing {endpoint.partition('/')[2] or endpoint} failed"
 
 
-def escalated_body(note: str, root_cause: str, detail: Mapping[str, Any]) -> str:
-    """What was seen and what was tried."""
+def escalated_body(note: str, root_cause: str, reach: str, detail: Mapping[str, Any]) -> str:
+    """What was seen, whom it concerns and what was tried."""
     tried = [f"{each['strategy']}: {each['evidence']}." for each in detail.get("attempts", ())]
-    return " ".join([f"{sentence(note)} Root cause: {root_cause}.", *tried])
+    return " ".join([f"{sentence(note)} Root cause: {root_cause}{reach}.", *tried])
+
+
+def reach_of(place: str | None, scope: Sequence[str]) -> str:
+    """Where a cause sits and whom it concerns, to be put after its name; nothing if that is one."""
+    where = "" if place is None or place in scope else f", at {place}"
+    return f"{where}, which concerns {len(scope)} endpoints" if len(scope) > 1 else where
 
 
 def errors_title(source: str, finding: Finding) -> str:

@@ -119,12 +119,22 @@ def _address(message: Message, path: str) -> str:
 _SAFE = "/:?#@&=+,;%.[]-_~!$()*"
 
 
+def _scope(detail: Mapping[str, Any]) -> str:
+    """Whom the cause concerns, where that is more than the endpoints that are told of."""
+    scope, named = detail.get("scope"), detail.get("endpoints")
+    if not isinstance(scope, list) or not isinstance(named, list) or len(scope) <= len(named):
+        return ""
+    return f"{len(scope)} endpoints share the cause: {_listed(scope)}"
+
+
 def _rows(message: Message) -> Iterator[Row]:
     detail = message.detail
     for label, value in (
         ("Source", message.source or detail.get("source")),
         ("Endpoints", _listed(detail.get("endpoints"))),
         ("Root cause", _words(detail.get("root_cause"))),
+        ("Where", line(detail.get("place") or "", 200)),
+        ("Concerns", "" if message.is_over else _scope(detail)),
         ("Failure class", detail.get("failure_class")),
         ("Evidence", redact(line(detail.get("evidence") or "", 500))),
         ("Began", _moment(detail.get("began_at") or message.began_at)),

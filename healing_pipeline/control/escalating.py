@@ -12,11 +12,21 @@ from healing_pipeline.alerting.actions import action_for
 from healing_pipeline.alerting.fingerprints import FAMILIES, OF_WHOLE_SOURCE, fingerprint_of
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.alerting.thresholds import fails_long_enough
-from healing_pipeline.alerting.wording import broken, escalated_body, escalated_title
+from healing_pipeline.alerting.wording import (
+    broken,
+    escalated_body,
+    escalated_title,
+    reach_of,
+)
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.control.alert_firing import fire
 from healing_pipeline.incidents.detection import Severity
-from healing_pipeline.storage.alert_groups import firing_group_of, take_source_turn
+from healing_pipeline.storage.alert_groups import (
+    adopt,
+    firing_group_of,
+    group_by_id,
+    take_source_turn,
+)
 from healing_pipeline.storage.escalations import Escalation, untold_escalations
 
 # As `healing.attempting` says it of a strategy that was not used.
@@ -47,22 +57,23 @@ def tell_escalated(
     """
     told = []
     for each in untold_escalations(connection, incident_id):
-        fingerprint = fingerprint_of(each.source, each.root_cause)
         # Before any of its groups is held: whoever holds one and then waits for the turn, and
         # whoever has the turn and then waits for the group, would wait for ever.
         take_source_turn(connection, each.source)
+        fingerprint = _fingerprint(connection, each)
         if not fails_long_enough(each.bad_in_a_row, each.failed_heals, settings) and (
             firing_group_of(connection, fingerprint) is None
         ):
             continue
         what = broken(each.source, each.root_cause, each.failure_class)
         detail = _detail(each, what)
+        reach = reach_of(each.place, each.scope)
         fire(
             connection,
             fingerprint=fingerprint,
             level=Severity.ERROR,
             title=escalated_title(what, each.endpoint),
-            body=escalated_body(each.note, each.root_cause, detail),
+            body=escalated_body(each.note, each.root_cause, reach, detail),
             at=at,
             source=each.source,
             root_cause=each.root_cause,
@@ -74,6 +85,22 @@ def tell_escalated(
     return told
 
 
+def _fingerprint(connection: Connection[Any], each: Escalation) -> str:
+    """By what people know the cause: as they were told of it, if they were.
+
+    Evidence differs by endpoint, and the verdict on it may have changed since: one outage is one
+    group all the same.
+    """
+    own = fingerprint_of(each.source, each.root_cause)
+    if each.joint_group_id is None or firing_group_of(connection, own) is not None:
+        return own
+    told = group_by_id(connection, each.joint_group_id)
+    if told is None or told.resolved_at is not None:
+        return own
+    adopt(connection, told.id, own, each.root_cause)
+    return own
+
+
 def _detail(each: Escalation, what: str) -> dict[str, Any]:
     reasons = {step["strategy"]: step["because"] for step in each.detail.get("plan", ())}
     tried: list[Mapping[str, Any]] = list(each.detail.get("tried", ()))
@@ -81,6 +108,8 @@ def _detail(each: Escalation, what: str) -> dict[str, Any]:
         "what": what,
         "failure_class": each.failure_class,
         "evidence": each.evidence,
+        "place": each.place,
+        "scope": list(each.scope),
         "began_at": each.began_at,
         "detected_at": each.detected_at,
         "readers": each.readers,

@@ -30,6 +30,12 @@ class Escalation:
         Heals of it that failed.
     readers, readers_without_answer : int
         Requests since the incident began.
+    place : str or None
+        Where the root cause sits.
+    scope : tuple of str
+        Endpoints that share it, those included that nobody has asked yet.
+    joint_group_id : int or None
+        The open alert group that speaks of another incident with the same cause.
     """
 
     incident_id: int
@@ -46,6 +52,9 @@ class Escalation:
     failed_heals: int
     readers: int
     readers_without_answer: int
+    place: str | None
+    scope: tuple[str, ...]
+    joint_group_id: int | None
 
 
 def untold_escalations(
@@ -68,6 +77,9 @@ def untold_escalations(
             failed_heals=row["failed_heals"],
             readers=row["readers"],
             readers_without_answer=row["readers_without_answer"],
+            place=row["place"],
+            scope=tuple(row["scope"]),
+            joint_group_id=row["joint_group_id"],
         )
         for row in _SQL.untold_escalations(connection, incident_id=incident_id)
     ]

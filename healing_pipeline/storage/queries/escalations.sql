@@ -5,7 +5,9 @@
 -- null. Our own outage is no incident's fault: those that it ended in are tried again by themselves.
 -- `bad_in_a_row` counts failed probes and plain attempts since the last good one. A heal run's own
 -- good answer is none: had what it brought stood its checks, the incident would be over.
--- `failed_heals` counts the heals of the incident that failed.
+-- `failed_heals` counts the heals of the incident that failed. `joint_group_id` is the first open
+-- group that speaks of another member of its joint incident, null where none does; `scope` what its
+-- newest diagnosis says of whom else it concerns.
 -- Materialized: what is counted below is dear, and only those that are untold are worth it.
 -- Empty: nothing is to be told.
 WITH untold AS MATERIALIZED (
@@ -20,7 +22,8 @@ WITH untold AS MATERIALIZED (
 )
 SELECT untold.*, COALESCE(heal.note, untold.evidence) AS note,
        COALESCE(heal.detail, '{}') AS detail, seen.bad_in_a_row, heals.failed_heals,
-       read.readers, read.readers_without_answer
+       read.readers, read.readers_without_answer, joint.group_id AS joint_group_id,
+       COALESCE(verdict.scope, '{}') AS scope
   FROM untold
  LEFT JOIN LATERAL (
        SELECT note, detail FROM incident_event
@@ -55,4 +58,18 @@ SELECT untold.*, COALESCE(heal.note, untold.evidence) AS note,
               AS readers_without_answer
          FROM answer
         WHERE endpoint = untold.endpoint AND at >= untold.began_at) AS read
+ LEFT JOIN LATERAL (
+       SELECT min(alert_group.id) AS group_id
+         FROM incident AS other
+         JOIN alert_group_incident AS member ON member.incident_id = other.id
+         JOIN alert_group ON alert_group.id = member.group_id
+        WHERE (other.id = COALESCE(untold.parent_id, untold.id)
+               OR other.parent_id = COALESCE(untold.parent_id, untold.id))
+          AND other.id <> untold.id AND other.source = untold.source
+          AND alert_group.resolved_at IS NULL) AS joint ON true
+ LEFT JOIN LATERAL (
+       SELECT scope FROM diagnosis
+        WHERE incident_id = COALESCE(untold.parent_id, untold.id)
+        ORDER BY id DESC
+        LIMIT 1) AS verdict ON true
  ORDER BY untold.id;
