@@ -4,9 +4,10 @@ It is read from the fault's kind and match alone, and from which calls the catal
 nothing here knows how a diagnosis comes about.
 
 - What is wrong decides the root cause. Whoever does not answer, answers too late, with an error of
-  its own or with a block is down; a refused key, a limit, a plan and a request are what they are
-  called; and whoever answers in time with something that is not the data asked for has bad data,
-  be it empty, old, frozen, cut, garbage, of another shape, or a page for people.
+  its own or with a block is down, and so is whoever says it on a page for people or lets its proxy
+  say it, which `html_page` and `invalid_data` do. A refused key, a limit, a plan and a request are
+  what they are called; and who answers in time with something that is not the data asked for has
+  bad data, be it empty, old, frozen, cut, garbage or of another shape.
 - Where it is decides between the two that are down: one host of several is the host, everything
   else is the provider, also where only a part of it is hit. Everything of everybody at once that
   cannot be connected to is our own network.
@@ -34,19 +35,19 @@ CAUSES: dict[FaultKind, RootCause] = {
     FaultKind.DOWN: RootCause.PROVIDER_DOWN,
     FaultKind.SERVER_ERROR: RootCause.PROVIDER_DOWN,
     FaultKind.BOT_BLOCK: RootCause.PROVIDER_DOWN,
+    FaultKind.INVALID_DATA: RootCause.PROVIDER_DOWN,
+    FaultKind.HTML_PAGE: RootCause.PROVIDER_DOWN,
     FaultKind.AUTH_ERROR: RootCause.KEY,
     FaultKind.RATE_LIMIT: RootCause.QUOTA,
     FaultKind.QUOTA_EXHAUSTED: RootCause.QUOTA,
     FaultKind.PLAN_LIMIT: RootCause.PLAN,
     FaultKind.NOT_FOUND: RootCause.REQUEST,
     FaultKind.BAD_REQUEST: RootCause.REQUEST,
-    FaultKind.INVALID_DATA: RootCause.DATA,
     FaultKind.EMPTY: RootCause.DATA,
     FaultKind.STALE_DATA: RootCause.DATA,
     FaultKind.FROZEN_VALUE: RootCause.DATA,
     FaultKind.TRUNCATE: RootCause.DATA,
     FaultKind.GARBAGE: RootCause.DATA,
-    FaultKind.HTML_PAGE: RootCause.DATA,
     FaultKind.WRONG_SCHEMA: RootCause.DATA,
     FaultKind.HUGE_BODY: RootCause.DATA,
 }
