@@ -7,6 +7,7 @@ again (`HEAL_LOST`), never half a state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -122,14 +123,20 @@ def diagnosed(engine: HealingEngine, taken: Taken, found: Diagnosed | None = Non
     return diagnose(taken.endpoint, seen, plan, own_outage=taken.own_outage, cause=cause)
 
 
-async def healed(engine: HealingEngine, taken: Taken) -> Answer | HealingFailed:
-    """Ask the primary once more and, if it still fails, work through the plan."""
+async def healed(
+    engine: HealingEngine, taken: Taken, order: Sequence[str] = ()
+) -> Answer | HealingFailed:
+    """Ask the primary once more and, if it still fails, work through the plan.
+
+    `order` names steps of the plan that somebody advised to take first.
+    """
     return await engine.fetch(
         taken.endpoint,
         deadline_s=HEAL_DEADLINE_S,
         origin=Origin.HEAL,
         follow_route=False,
         incident_id=taken.incident_id,
+        order=order,
     )
 
 
