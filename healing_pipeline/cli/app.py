@@ -218,6 +218,23 @@ def explain(
 
 
 @app.command()
+def diagnose(
+    incident: Annotated[
+        int | None,
+        typer.Argument(
+            help="An incident's number; without it, what fails now.", show_default=False
+        ),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Say what is broken, whom it concerns, and the way from the evidence to that verdict."""
+    from healing_pipeline.cli import diagnose as command
+
+    raise typer.Exit(command.diagnose(config, incident, as_json=as_json))
+
+
+@app.command()
 def learn(
     version: Annotated[
         int | None, typer.Argument(help="With --rollback: the version to go back to.")

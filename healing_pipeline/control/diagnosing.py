@@ -87,29 +87,47 @@ def diagnose_open(
     Safe to call by many at once, and as often as one likes. One that finds another at it writes
     nothing.
     """
-    outage = latest_own_outage(connection)
-    sources = None if source is None or _lasts(outage) else [source]
-    known = diagnoses.failing(connection, sources)
-    found = _diagnosed(known, _evidence(connection, known, places, outage, now, groups))
+    found, known = _look(connection, places, now, source, groups)
     if _changes(connection, known, found, now) == ([], []):
         return found
     if not diagnoses.take_diagnosis_turn(connection):
         return found
     # Whoever had the turn before may have written what this one did not know of.
-    newest = diagnoses.failing(connection, sources)
-    if newest != known:
-        known = newest
-        found = _diagnosed(known, _evidence(connection, known, places, outage, now, groups))
+    found, known = _look(connection, places, now, source, groups)
     joined, verdicts = _changes(connection, known, found, now)
     diagnoses.join_incidents(connection, joined)
     diagnoses.add_diagnoses(connection, verdicts)
     return found
 
 
+def causes_now(
+    connection: Connection[Any],
+    places: Places,
+    now: datetime,
+    *,
+    groups: Sequence[frozenset[str]] = (),
+) -> Diagnosed:
+    """What `diagnose_open` would find of all that fails at this moment; writes nothing."""
+    return _look(connection, places, now, None, groups)[0]
+
+
 def groups_of(policy: Policy) -> tuple[frozenset[str], ...]:
     """Endpoints that fail together, as the outer layer of learning found them."""
     rows = policy.tables.get("groups_failing_together", ())
     return tuple(frozenset(str(each["group"]).split()) for each in rows)
+
+
+def _look(
+    connection: Connection[Any],
+    places: Places,
+    now: datetime,
+    source: str | None,
+    groups: Sequence[frozenset[str]],
+) -> tuple[Diagnosed, list[Known]]:
+    outage = latest_own_outage(connection)
+    sources = None if source is None or _lasts(outage) else [source]
+    known = diagnoses.failing(connection, sources)
+    return _diagnosed(known, _evidence(connection, known, places, outage, now, groups)), known
 
 
 def _evidence(

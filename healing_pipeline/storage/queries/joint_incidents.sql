@@ -35,3 +35,33 @@ SELECT * FROM incident
 
 -- name: joint_incident_count()$
 SELECT count(*)::int FROM incident WHERE parent_id IS NULL;
+
+-- name: tried_for(joint_id)
+-- What heal runs tried for a joint incident and its members, by strategy, in the order in which each
+-- was first tried; `evidence` is of the newest. Found by endpoint and time: an incident's id is in no
+-- index. Empty: no heal run has tried anything.
+SELECT attempt.strategy, count(*)::int AS tries,
+       (count(*) FILTER (WHERE attempt.healed))::int AS healed,
+       count(DISTINCT attempt.endpoint)::int AS endpoints,
+       sum(attempt.upstream_calls)::int AS upstream_calls,
+       (array_agg(attempt.failure_class::text ORDER BY attempt.at DESC))[1] AS failure_class,
+       (array_agg(attempt.fidelity::text ORDER BY attempt.at DESC)
+           FILTER (WHERE attempt.healed))[1] AS fidelity,
+       (array_agg(attempt.evidence ORDER BY attempt.at DESC))[1] AS evidence
+  FROM incident
+  JOIN attempt ON attempt.endpoint = incident.endpoint AND attempt.incident_id = incident.id
+              AND attempt.at >= incident.began_at
+              AND attempt.at < COALESCE(incident.resolved_at, 'infinity') + interval '30 seconds'
+ WHERE incident.id = :joint_id OR incident.parent_id = :joint_id
+ GROUP BY attempt.strategy
+ ORDER BY min(attempt.at), attempt.strategy;
+
+-- name: plan_for(joint_id)$
+-- The plan of the newest heal, as its event holds it. Returns nothing before the first.
+SELECT event.detail -> 'plan'
+  FROM incident_event AS event
+  JOIN incident ON incident.id = event.incident_id
+ WHERE (incident.id = :joint_id OR incident.parent_id = :joint_id)
+   AND jsonb_typeof(event.detail -> 'plan') = 'array'
+ ORDER BY event.id DESC
+ LIMIT 1;
