@@ -15,16 +15,31 @@ from healing_pipeline.healing.strategies import STRATEGIES
 from healing_pipeline.incidents.cause import RootCause
 from healing_pipeline.probing.failure_class import FailureClass
 
-PLAIN = "plain"
-
 # Any two of these letters are one token. What a tokenizer leaves side by side is no token together:
 # so of two tokens next to each other in a run of them at most one is a single letter.
 JOINED_LETTERS = "abcdefghilmnoprstuvwy"
 _PIECE = re.compile(
-    rf"(?P<word>(?<![^\W\d])[a-z]+(?:_[a-z]+)*(?![^\W\d]))|(?P<run>[{JOINED_LETTERS}]+)"
+    rf"(?P<word> ?(?<![^\W\d])[a-z]+(?:_[a-z]+)*(?![^\W\d]))|(?P<run>[{JOINED_LETTERS}]+)"
     r"|(?P<digits>[0-9]+)|(?P<rest>.)",
     re.DOTALL,
 )
+
+
+# Each is one token, also with the blank before it that belongs to the word.
+_COMMON_WORDS = (
+    "a after alpha an and answer answered are asked at bad base be bytes call calls cause chart "
+    "class complete connection crumb daily data date day days deadline does empty endpoint entry "
+    "error errors event events exchange failed failure fallback false finance first for found "
+    "fred free from group groups has have heal host hours html http in instead internal invalid "
+    "is key known last latest left limit made may more mostly name network new no not null number "
+    "numbers of ok on one open or out over page pair per please polygon premium prev primary "
+    "probe provider quote rate read reader request requests reset result root second seconds seen "
+    "series server service session source sources status stock strategy symbol table than that "
+    "the this ticker time to today token too true unable unknown upgrade was were when while "
+    "window with within without your"
+)
+_COMMON = frozenset(_COMMON_WORDS.split())
+_PROVIDERS = ("alpha_vantage", "exchange_rate", "fred", "polygon", "yahoo")
 
 
 def words_of(names: Iterable[str]) -> frozenset[str]:
@@ -32,14 +47,15 @@ def words_of(names: Iterable[str]) -> frozenset[str]:
     return frozenset(word for name in names for word in name.split())
 
 
-# Words of our own that a report repeats. Not what a user's package or an upstream adds: their
-# tokens nobody has counted.
-OUR_WORDS = words_of(
+# Words that reports repeat. None that a user's package or an upstream adds: their tokens nobody has
+# counted.
+OUR_WORDS = _COMMON | words_of(
     [
         *map(str, FailureClass),
         *map(str, RootCause),
         *(each.name for each in STRATEGIES),
-        PLAIN,
+        *_PROVIDERS,
+        "plain",
     ]
 )
 
@@ -52,12 +68,13 @@ def most_tokens(text: str, known: frozenset[str] = OUR_WORDS) -> int:
     text : str
         Encodable as UTF-8.
     known : frozenset of str
-        Words of small letters and ``_``, each at most a token for every four letters begun.
+        Words of small letters and ``_``. Each part is one token where it is a common word, and at
+        most a token for every four letters begun where it is not.
 
     Notes
     -----
     No token is shorter than a byte, so bytes bound everything. Digits come in threes, and runs of
-    common small letters cannot consist of single letters. A character outside of ASCII may shift
+    frequent small letters cannot consist of single letters. A character outside of ASCII may shift
     how its neighbours are cut, an apostrophe may end a word early: each counts one more.
     """
     return sum(
@@ -67,9 +84,10 @@ def most_tokens(text: str, known: frozenset[str] = OUR_WORDS) -> int:
 
 def _most(kind: str, piece: str, known: frozenset[str]) -> int:
     if kind == "word":
-        if piece in known:
-            return sum(ceil(len(part) / 4) for part in piece.split("_"))
-        return _most_of_letters(piece)
+        word = piece.lstrip(" ")
+        if word in known:
+            return sum(1 if part in _COMMON else ceil(len(part) / 4) for part in word.split("_"))
+        return len(piece) - len(word) + _most_of_letters(word)
     if kind == "run":
         return _most_of_run(len(piece))
     if kind == "digits":

@@ -46,7 +46,7 @@ def test_up_to_three_digits_are_one_token():
 
 @pytest.mark.parametrize("word", sorted(OUR_WORDS))
 def test_a_word_of_ours_stays_within_its_bound_wherever_it_stands(word):
-    around = ["", ",", "\n  ", "|", "{", " ", "1,", '"', ": ", ")", "}"]
+    around = ["", ",", "  ", "\n  ", "|", "{", " ", "1,", '"', ": ", ")", "}"]
     for before, after in product(around, repeat=2):
         text = before + word + after
         assert tokens(text) <= most_tokens(text), text
