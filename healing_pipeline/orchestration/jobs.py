@@ -5,8 +5,9 @@ hand their case on without an I/O manager, and what a step found is in its metad
 of log as well. What has to survive the run is in PostgreSQL after each step.
 """
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from healing_pipeline.incidents.verification import Check
 from healing_pipeline.orchestration.heal_seconds import seconds_before, seconds_between
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.probing.reading import Reading
+from healing_pipeline.session import Session
 
 STEPS = ("diagnosis", "healing", "verification", "settling")
 
@@ -174,7 +176,11 @@ def heal_op(
 ) -> Iterator[dg.Output[None]]:
     """Ask the primary once more and, if it still fails, try the remedies in their order."""
     began_at, case, session = time.time(), healing_case.take(), healing.bare_session()
-    end = session.call(heal_run.healed, session.engine, case.taken)
+    told = ""
+    if session.catalog.second_opinion is None:
+        end = session.call(heal_run.healed, session.engine, case.taken)
+    else:
+        end, told = _heal_with_advice(session, case)
     healing_case.put(replace(case, end=end, moments=(*case.moments, began_at)))
     if isinstance(end, Answer):
         metadata: dict[str, Any] = {
@@ -195,7 +201,45 @@ def heal_op(
     yield dg.Output(
         None,
         output_name="case",
-        metadata={"seconds": end.seconds, "upstream_calls": end.attempts, **metadata},
+        metadata={
+            "seconds": end.seconds,
+            "upstream_calls": end.attempts,
+            **metadata,
+            **({"second_opinion": told} if told else {}),
+        },
+    )
+
+
+def _heal_with_advice(session: Session, case: Case) -> tuple[Answer | HealingFailed, str]:
+    """Heal by the plan, and ask the configured model before that comes to nothing."""
+    from healing_pipeline.control.advised_heal import heal_with_advice
+
+    def heal(order: Sequence[str]) -> Answer | HealingFailed:
+        return session.call(heal_run.healed, session.engine, case.taken, order)
+
+    def holds(answer: Answer) -> bool:
+        return all(each.passed for each in _checks(session, case, answer))
+
+    advised = heal_with_advice(
+        heal,
+        holds,
+        database=session.database,
+        catalog=session.catalog,
+        taken=case.taken,
+        diagnosis=case.diagnosis,
+        now=session.clock.now,
+        environ=os.environ,
+    )
+    return advised.end, advised.told
+
+
+def _checks(session: Session, case: Case, answer: Answer) -> tuple[Check, ...]:
+    return heal_run.verified(
+        session.catalog,
+        session.engine.provider_of(case.taken.endpoint),
+        answer,
+        case.last,
+        session.clock.now(),
     )
 
 
@@ -214,13 +258,7 @@ def verify_op(
     began_at, case, session = time.time(), healing_case.take(), healing.bare_session()
     checks: tuple[Check, ...] = ()
     if isinstance(case.end, Answer):
-        checks = heal_run.verified(
-            session.catalog,
-            session.engine.provider_of(case.taken.endpoint),
-            case.end,
-            case.last,
-            session.clock.now(),
-        )
+        checks = _checks(session, case, case.end)
     healing_case.put(replace(case, checks=checks, moments=(*case.moments, began_at)))
     failed = [each for each in checks if not each.passed]
     for each in failed:

@@ -18,6 +18,8 @@ from healing_pipeline.storage.text import json_value, storable
 
 # The same evidence is worth one question in this time; a plan may have changed by then.
 ASK_AGAIN_AFTER = timedelta(minutes=30)
+# All parts of a joint incident are healed at about the same time.
+SHARED_FOR = timedelta(minutes=1)
 # What the breaker is told of.
 _RECENT = timedelta(hours=2)
 _MOST_RECENT = 100
@@ -61,9 +63,16 @@ class LetOut:
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """A question that may not be sent, and why."""
+    """A question that may not be sent, and why.
+
+    Attributes
+    ----------
+    advice : dict or None
+        What was answered to the same question for another part of the incident, a moment ago.
+    """
 
     because: str
+    advice: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +140,16 @@ def let_out(connection: Connection[Any], wish: Wish, now: datetime) -> LetOut | 
             connection, joint_id=wish.joint_id, digest=wish.digest, since=since
         ):
             minutes = ASK_AGAIN_AFTER.total_seconds() / 60
-            return HeldBack(f"the same was asked within the last {minutes:.0f} minutes")
+            return HeldBack(
+                f"the same was asked within the last {minutes:.0f} minutes",
+                _SQL.shared_advice(
+                    connection,
+                    joint_id=wish.joint_id,
+                    digest=wish.digest,
+                    incident_id=wish.incident_id,
+                    since=now - SHARED_FOR,
+                ),
+            )
         refusal = pause(wish.service, _recent(connection, wish, now), now)
         if refusal is not None:
             return HeldBack(refusal)
