@@ -15,6 +15,7 @@ from healing_pipeline.storage.alerts import SavedAlert, alerts_of_incident
 from healing_pipeline.storage.health_quarters import Quarter, quarters_of_endpoint
 from healing_pipeline.storage.incident_rows import IncidentEventRow, IncidentRow
 from healing_pipeline.storage.incidents import incident_by_id, incident_events, open_incident_of
+from healing_pipeline.storage.joint_stories import JointStory, joint_story
 from healing_pipeline.storage.pages import (
     DeliveryRow,
     Key,
@@ -86,9 +87,12 @@ class IncidentStory:
         From shortly before it began until it was over, the newest first.
     meanwhile, unanswered
         How readers fared while it lasted; the newest requests without an answer.
+    joint : JointStory or None
+        Of the joint incident that it belongs to.
     """
 
     incident: IncidentRow
+    joint: JointStory | None
     events: list[IncidentEventRow]
     attempts: list[Attempt]
     decisions: dict[UUID, list[Decision]]
@@ -135,6 +139,7 @@ def incident_story(
     span = (incident.endpoint, incident.began_at, incident.resolved_at or now)
     return IncidentStory(
         incident=incident,
+        joint=joint_story(connection, incident_id),
         events=incident_events(connection, incident_id),
         attempts=attempts,
         decisions=decisions_of_requests(connection, {each.request_id for each in attempts}),

@@ -10,10 +10,12 @@ from starlette.routing import BaseRoute, Route
 
 from healing_pipeline.storage.alerts import SavedAlert
 from healing_pipeline.storage.incident_rows import IncidentRow
+from healing_pipeline.storage.joint_incidents import joint_incidents
 from healing_pipeline.storage.pages import incidents_before
 from healing_pipeline.storage.stories import FACTS, IncidentStory, incident_story
 from healing_pipeline.web.dashboard import paging
 from healing_pipeline.web.dashboard.incident_telling import Step, incident_told, steps_of
+from healing_pipeline.web.dashboard.joint_telling import joint_told
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import AT
 from healing_pipeline.web.dashboard.striking import Striking, striking_for
@@ -48,6 +50,7 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
             request,
             "incident.html",
             incident=incident_told(story.incident, now, striking),
+            joint=None if story.joint is None else joint_told(story.joint, now, striking),
             link=f"{HERE}/{story.incident.id}",
             steps=steps,
             requests=teller.requests(story.attempts, story.decisions),
@@ -65,17 +68,15 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
     async def show_all(request: Request) -> Response:
         before, now = paging.number(request.query_params.get("before")), dashboard.now()
         found = await dashboard.database.read(
-            lambda connection: incidents_before(
-                connection, endpoint=None, before_id=before, limit=LISTED + 1
-            )
+            lambda connection: joint_incidents(connection, before_id=before, limit=LISTED + 1)
         )
         incidents, last = paging.shown(found, LISTED)
         return await dashboard.page(
             request,
             "incidents.html",
-            incidents=[incident_told(each, now, striking) for each in incidents],
+            incidents=[(incident_told(each.row, now, striking), each) for each in incidents],
             newest=HERE if before else None,
-            older=last and f"{HERE}?before={last.id}",
+            older=last and f"{HERE}?before={last.row.id}",
         )
 
     async def unknown(request: Request) -> Response:

@@ -68,6 +68,7 @@ class Shown:
     word: str
     evidence: str
     root_cause: str | None
+    place: str | None
     mttd_s: float
     mtth_s: float | None
     mttr_s: float | None
@@ -83,6 +84,7 @@ def incident_told(row: IncidentRow, now: datetime, striking: Striking) -> Shown:
         word=word,
         evidence=striking.text(row.evidence),
         root_cause=None if row.root_cause is None else striking.text(row.root_cause),
+        place=None if row.place is None else striking.text(row.place),
         mttd_s=(row.detected_at - row.began_at).total_seconds(),
         mtth_s=_between(row.detected_at, row.healed_at),
         mttr_s=_between(row.began_at, row.resolved_at),
