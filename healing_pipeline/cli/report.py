@@ -22,7 +22,9 @@ from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog, state_dir
 from healing_pipeline.reporting.health import HEALTHY, totals
 from healing_pipeline.storage.database import Database, resolve_database
-from healing_pipeline.storage.incidents import IncidentRow, recent_incidents
+from healing_pipeline.storage.incident_rows import IncidentRow, JointIncident
+from healing_pipeline.storage.incidents import recent_incidents
+from healing_pipeline.storage.joint_incidents import joint_incidents_since
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.reports import (
     HealthRow,
@@ -48,15 +50,22 @@ def report(config: Path, *, hours: float, as_json: bool, pictures: Path | None =
             with database.connection() as connection:
                 rows = health_rows(connection, since, now)
                 incidents = recent_incidents(connection, since, 1000)
+                joint = joint_incidents_since(connection, since, 1000)
                 remedies = summary_by_strategy(connection, since, now)
                 learned = read_learning(connection, now)
     finally:
         address.close()
     if as_json:
         document = _document(rows, incidents, remedies, hours)
-        print_json({**document, "learning": learning_document(learned)})
+        print_json(
+            {
+                **document,
+                "joint_incidents": [_joint(each) for each in joint],
+                "learning": learning_document(learned),
+            }
+        )
     else:
-        _show(rows, incidents, remedies, hours)
+        _show(rows, joint, remedies, hours)
         show_learning(learned)
     if pictures is not None:
         drawn = draw(learned, pictures)
@@ -77,8 +86,13 @@ def _document(
     }
 
 
+def _joint(joint: JointIncident) -> dict[str, Any]:
+    counts = {"members": joint.members, "open_members": joint.open_members}
+    return {**asdict(joint.row), **counts, "sources": list(joint.sources)}
+
+
 def _show(
-    rows: list[HealthRow], incidents: list[IncidentRow], remedies: list[Summary], hours: float
+    rows: list[HealthRow], incidents: list[JointIncident], remedies: list[Summary], hours: float
 ) -> None:
     summed = totals(rows)
     health = Table(
@@ -100,28 +114,34 @@ def _show(
             "-" if row.p95_s is None else f"{row.p95_s:.2f}",
         )
     out.print(health)
-    story = Table(title=f"Incidents: {len(incidents)}", box=SIMPLE, pad_edge=False)
-    columns = ("endpoint", "failure", "state", "healed by", "detected", "to heal s")
+    members = sum(each.members for each in incidents)
+    story = Table(
+        title=f"Incidents: {len(incidents)}, of {members} endpoints", box=SIMPLE, pad_edge=False
+    )
+    columns = ("#", "endpoint", "root cause", "state", "healed by", "detected", "to heal s")
     for column in columns:
-        right = column == "to heal s"
+        right = column in {"#", "to heal s"}
         story.add_column(column, justify="right" if right else "left", no_wrap=column == "endpoint")
     for each in incidents[:50]:
-        seconds = None if each.healed_at is None else each.healed_at - each.detected_at
-        colour = COLOURS.get(each.fidelity or "", "white")
+        row = each.row
+        seconds = None if row.healed_at is None else row.healed_at - row.detected_at
+        colour = COLOURS.get(row.fidelity or "", "white")
         story.add_row(
-            each.endpoint,
-            each.failure_class,
-            each.state,
-            f"[{colour}]{each.strategy or '-'}[/{colour}]",
-            f"{each.detected_at:%d. %H:%M:%S}",
+            str(row.id),
+            row.endpoint + (f" +{each.others}" if each.others else ""),
+            row.root_cause or row.failure_class,
+            row.state,
+            f"[{colour}]{row.strategy or '-'}[/{colour}]",
+            f"{row.detected_at:%d. %H:%M:%S}",
             "-" if seconds is None else f"{seconds.total_seconds():.2f}",
         )
     out.print(story)
     if remedies:
         out.print(_remedies(remedies))
-    healed = sum(each.heals > 0 for each in incidents)
+    healed = sum(each.row.healed_at is not None for each in incidents)
     out.print(
-        f"{len(incidents)} incidents, {healed} healed, {summed.open_incidents} open. "
+        f"{len(incidents)} incidents of {members} endpoints, {healed} healed, "
+        f"{sum(each.open_members > 0 for each in incidents)} open. "
         f"{summed.requests} readers' requests, {summed.met_fault} met a healable failure, "
         f"{summed.healed_requests} of those answered ({_percent(summed.healing_rate)}), "
         f"{summed.reader_errors} reader errors."
