@@ -123,16 +123,16 @@ def _show(
         right = column in {"#", "to heal s"}
         story.add_column(column, justify="right" if right else "left", no_wrap=column == "endpoint")
     for each in incidents[:50]:
-        row = each.row
-        seconds = None if row.healed_at is None else row.healed_at - row.detected_at
-        colour = COLOURS.get(row.fidelity or "", "white")
+        own = each.row
+        seconds = None if own.healed_at is None else own.healed_at - own.detected_at
+        colour = COLOURS.get(own.fidelity or "", "white")
         story.add_row(
-            str(row.id),
-            row.endpoint + (f" +{each.others}" if each.others else ""),
-            row.root_cause or row.failure_class,
-            row.state,
-            f"[{colour}]{row.strategy or '-'}[/{colour}]",
-            f"{row.detected_at:%d. %H:%M:%S}",
+            str(own.id),
+            own.endpoint + (f" +{each.others}" if each.others else ""),
+            own.root_cause or own.failure_class,
+            own.state,
+            f"[{colour}]{own.strategy or '-'}[/{colour}]",
+            f"{own.detected_at:%d. %H:%M:%S}",
             "-" if seconds is None else f"{seconds.total_seconds():.2f}",
         )
     out.print(story)
