@@ -11,6 +11,7 @@ MOST_OUTPUT_TOKENS = 1000
 # What services add to a question of their own: the form of messages, the schema's frame.
 OVERHEAD_TOKENS = 2000
 _MILLION = 1_000_000
+_MOST_COUNTED = 100 * _MILLION
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,19 @@ def most_usd(sent: str, prices: Prices) -> float:
     return (most * dearest + MOST_OUTPUT_TOKENS * prices.output) / _MILLION
 
 
-def tokens_of(*counted: object) -> Tokens | None:
+def tokens_of(
+    input_tokens: object,
+    output_tokens: object,
+    cache_write: object = None,
+    cache_read: object = None,
+) -> Tokens | None:
     """Counts as a service told them; None when one is no count, and nothing is known then.
 
-    Parameters
-    ----------
-    *counted : object
-        Input, output, cache write, cache read; None is 0.
+    Caches that nothing is said of held nothing.
     """
-    found = [0 if each is None else each for each in counted]
-    if any(type(each) is not int or not 0 <= each < _MILLION * 100 for each in found):
-        return None
-    return Tokens(*(each for each in found if isinstance(each, int)))
+    counted = [
+        each
+        for each in (input_tokens, output_tokens, cache_write or 0, cache_read or 0)
+        if type(each) is int and 0 <= each < _MOST_COUNTED
+    ]
+    return Tokens(*counted) if len(counted) == 4 else None

@@ -56,8 +56,8 @@ def _said(message: Any) -> Said:
     tokens = None
     if usage is not None:
         tokens = tokens_of(
-            getattr(usage, "input_tokens", -1),
-            getattr(usage, "output_tokens", -1),
+            getattr(usage, "input_tokens", None),
+            getattr(usage, "output_tokens", None),
             getattr(usage, "cache_creation_input_tokens", None),
             getattr(usage, "cache_read_input_tokens", None),
         )

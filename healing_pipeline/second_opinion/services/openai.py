@@ -79,8 +79,8 @@ def _tokens(usage: Any) -> Tokens | None:
         return None
     detail = getattr(usage, "prompt_tokens_details", None)
     counted = tokens_of(
-        getattr(usage, "prompt_tokens", -1),
-        getattr(usage, "completion_tokens", -1),
+        getattr(usage, "prompt_tokens", None),
+        getattr(usage, "completion_tokens", None),
         getattr(detail, "cache_write_tokens", None),
         getattr(detail, "cached_tokens", None),
     )
