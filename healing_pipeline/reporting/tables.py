@@ -149,6 +149,13 @@ def _columns(columns: Sequence[Column]) -> list[dict[str, str]]:
     ]
 
 
+def csv_text(text: str, *, is_nullable: bool = True) -> str:
+    """A text as a cell that no spreadsheet runs, see `as_csv`."""
+    text = text.replace("\0", "")
+    unclear = text.startswith((*_BEGINS_A_FORMULA, GUARD)) or (not text and is_nullable)
+    return f"{GUARD}{text}" if unclear else text
+
+
 def _csv_cell(value: Cell, column: Column) -> str | int | float:
     if value is None:
         return ""
@@ -157,9 +164,7 @@ def _csv_cell(value: Cell, column: Column) -> str | int | float:
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, str):
-        text = value.replace("\0", "")
-        unclear = text.startswith((*_BEGINS_A_FORMULA, GUARD)) or (not text and column.nullable)
-        return f"{GUARD}{text}" if unclear else text
+        return csv_text(value, is_nullable=column.nullable)
     return value
 
 
@@ -183,4 +188,14 @@ def _kind_of(value: Any) -> str:
     return "string"
 
 
-__all__ = ["Cell", "Table", "about_all", "as_csv", "as_json", "moment", "printable", "table_of"]
+__all__ = [
+    "Cell",
+    "Table",
+    "about_all",
+    "as_csv",
+    "as_json",
+    "csv_text",
+    "moment",
+    "printable",
+    "table_of",
+]

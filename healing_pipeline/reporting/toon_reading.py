@@ -77,15 +77,14 @@ def read_toon(text: str, structures: Mapping[str, Structure] = STRUCTURES) -> tu
     """
     if not text.strip("\ufeff \t\r\n"):
         raise UnreadableError("There is nothing in it.", f"Send one of {', '.join(structures)}.")
-    lines = _unfenced(text)
+    lines = unfenced(text)
     headers = _known_headers(lines, structures)
     for each in headers:
         _check(each, structures[each.name], lines)
     try:
         document = toon_format.loads("\n".join(lines))
     except toon_format.ToonDecodeError as exc:
-        cure = next((cure for said, cure in _CURES if said in exc.msg), _OTHERWISE)
-        raise UnreadableError(f"{exc.msg}.", cure, exc.line) from None
+        raise UnreadableError(f"{exc.msg}.", cure_of(exc.msg), exc.line) from None
     except ValueError as exc:  # numbers of too many digits
         raise UnreadableError(f"{exc}.", _OTHERWISE) from None
     found = {each.name: each for each in headers}
@@ -108,7 +107,7 @@ def read_toon(text: str, structures: Mapping[str, Structure] = STRUCTURES) -> tu
 def detect(text: str, structures: Mapping[str, Structure] = STRUCTURES) -> tuple[str, ...]:
     """Which structures a text holds as TOON, by their headers; empty when none."""
     try:
-        lines = _unfenced(text)
+        lines = unfenced(text)
     except UnreadableError:
         return ()
     return tuple(each.name for each in _headers(lines) if each.name in structures)
@@ -125,7 +124,12 @@ def rows_of(text: str, name: str, columns: Sequence[Column]) -> list[Mapping[str
     return list(read_toon(text, {name: Structure(name, tuple(columns), "")})[0].rows)
 
 
-def _unfenced(text: str) -> list[str]:
+def cure_of(said: str) -> str:
+    """What helps against what the library says is wrong."""
+    return next((cure for part, cure in _CURES if part in said), _OTHERWISE)
+
+
+def unfenced(text: str) -> list[str]:
     """The lines of the document; those around it are left blank, so that numbers stay true."""
     lines = text.removeprefix("\ufeff").split("\n")
     fences = [
