@@ -32,7 +32,10 @@ def show_report(report: dict[str, Any]) -> None:
         ("time to heal (p50 / p95 / max)", _spread(report["time_to_heal_s"])),
         ("longest wait", f"{report['longest_wait_s'] or 0:.2f} s"),
         ("upstream calls per request", _calls(report["upstream_calls_per_request"])),
-        ("incidents, alerts to people", f"{report['incidents']}, {report['alerts_sent']}"),
+        ("incidents, of endpoints' incidents", f"{report['incidents']}, "
+         f"{report['incident_members']}"),
+        ("diagnosed: cause right, scope exact", _diagnosed(report["diagnosis"])),
+        ("alerts to people", report["alerts_sent"]),
         *_alert_rows(report["alerts"]),
         ("events told, lost, doubled", f"{report['events']}, {report['events_lost']}, "
          f"{report['events_doubled']}"),
@@ -177,6 +180,11 @@ def show_all(reports: Sequence[dict[str, Any]]) -> None:
             "clean" if is_clean(report) else "[red]not clean[/red]",
         )
     out.print(table)
+
+
+def _diagnosed(diagnosis: dict[str, Any]) -> str:
+    of = diagnosis["of"]
+    return f"{diagnosis['root_cause_right']} of {of}, {diagnosis['scope_exact']} of {of}"
 
 
 def _healed_by(counts: dict[str, int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,11 @@ from uuid import UUID
 from psycopg import Connection
 
 from healing_pipeline.drill.alerting import alert_report
+from healing_pipeline.drill.diagnosed import Counted, Said, Wrong, diagnosis_report
 from healing_pipeline.drill.fates import Evidence, Fate, Read, fate_of, leaders, sightings
 from healing_pipeline.drill.frozen import FrozenLooks, frozen_looks
 from healing_pipeline.drill.judge import LAGGING, fault_of
+from healing_pipeline.drill.labels import label_of
 from healing_pipeline.drill.score import Books, FaultSeen, Outcome, score
 from healing_pipeline.drill.told import trace_of
 from healing_pipeline.drill.ways import longest_kept, way_existed
@@ -23,12 +26,17 @@ from healing_pipeline.healing.facts import AnswerFact, Attempt, Decision, ProbeR
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategies import RefreshSession
 from healing_pipeline.probing.failure_class import FailureClass
-from healing_pipeline.simulator.faults import FaultKind, FaultPlan
+from healing_pipeline.simulator.faults import Fault, FaultKind, FaultPlan
 from healing_pipeline.simulator.truth import Truth, digest
-from healing_pipeline.storage.counts import fact_ids, incident_count
+from healing_pipeline.storage.counts import fact_ids
+from healing_pipeline.storage.diagnoses import diagnoses_of
+from healing_pipeline.storage.joint_incidents import joint_incidents, members_of
 
 if TYPE_CHECKING:
     from healing_pipeline.drill.playing import Drill
+
+# More than any drill has.
+MOST_INCIDENTS = 1000
 
 
 def account_of(drill: Drill, connection: Connection[Any]) -> dict[str, Any]:
@@ -57,6 +65,7 @@ def account_of(drill: Drill, connection: Connection[Any]) -> dict[str, Any]:
     met = Counter(each["fault"] for each in evidence.log.values() if each["fault"] is not None)
     in_time = [each for each in drill.scenario.faults if each.at_s < drill.duration_s]
     alerts = alert_report(trace_of(drill, connection, outcomes))
+    joint = counted_incidents(drill, connection, evidence.at_s)
     report = score(
         scenario=drill.scenario.name,
         seed=drill.seed,
@@ -74,9 +83,10 @@ def account_of(drill: Drill, connection: Connection[Any]) -> dict[str, Any]:
             )
             for each in in_time
         ],
-        books=_books(drill, connection, alerts["people_got"]),
+        books=_books(drill, connection, joint, alerts["people_got"]),
     )
     report["alerts"] = alerts
+    report["diagnosis"] = diagnosis_report(joint, _wrongs(drill, in_time))
     report["description"] = drill.scenario.description
     report["mapped"] = list(drill.scenario.mapped)
     report["truth_digest"] = _digest(drill)
@@ -180,7 +190,46 @@ def _existed(drill: Drill, read: Read, fate: Fate, evidence: Evidence) -> bool:
     return way_existed(drill.catalog, endpoint, read.asked_at, at_s, evidence.plan)
 
 
-def _books(drill: Drill, connection: Connection[Any], alerts_sent: int) -> Books:
+def counted_incidents(
+    drill: Drill, connection: Connection[Any], at_s: Callable[[datetime], float]
+) -> list[Counted]:
+    """The incidents that were detected since the drill began, as people count them."""
+    found = []
+    for each in joint_incidents(connection, limit=MOST_INCIDENTS):
+        members = [
+            one
+            for one in members_of(connection, each.row.id)
+            if one.detected_at >= drill.started_at
+        ]
+        if members:
+            found.append(
+                Counted(
+                    id=each.row.id,
+                    members=len(members),
+                    endpoints=frozenset(one.endpoint for one in members),
+                    began_s=min(at_s(one.began_at) for one in members),
+                    verdicts=tuple(
+                        Said(at_s(one.at), one.root_cause, frozenset(one.scope))
+                        for one in reversed(diagnoses_of(connection, [each.row.id], limit=500))
+                    ),
+                )
+            )
+    return found
+
+
+def _wrongs(drill: Drill, faults: Iterable[Fault]) -> list[Wrong]:
+    """The faults of the script that hit anything, with the truth about each."""
+    labels = [(each, label_of(each, drill.catalog, drill.started_at)) for each in faults]
+    return [
+        Wrong(each.at_s, each.at_s + each.for_s, label)
+        for each, label in labels
+        if label is not None
+    ]
+
+
+def _books(
+    drill: Drill, connection: Connection[Any], joint: Sequence[Counted], alerts_sent: int
+) -> Books:
     """Hold what was told against what the database has.
 
     Where other processes told as well, what they told is known from the database alone: then it is
@@ -193,7 +242,8 @@ def _books(drill: Drill, connection: Connection[Any], alerts_sent: int) -> Books
         told=sum(told.values()),
         lost=sum((told - stored).values()),
         doubled=sum((stored - expected).values()),
-        incidents=incident_count(connection),
+        incidents=len(joint),
+        incident_members=sum(each.members for each in joint),
         alerts_sent=alerts_sent,
     )
 

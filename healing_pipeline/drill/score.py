@@ -80,12 +80,21 @@ class FaultSeen:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The drill's book-keeping of events: what was told, and what the database holds."""
+    """The drill's book-keeping of events: what was told, and what the database holds.
+
+    Attributes
+    ----------
+    incidents : int
+        As people count them: one for each root cause.
+    incident_members : int
+        Incidents of single endpoints that those are made of.
+    """
 
     told: int
     lost: int
     doubled: int
     incidents: int
+    incident_members: int
     alerts_sent: int
 
 
@@ -137,6 +146,7 @@ def score(
         },
         "false_alarms": sum(each.misjudged for each in outcomes),
         "incidents": books.incidents,
+        "incident_members": books.incident_members,
         "alerts_sent": books.alerts_sent,
         "events": books.told,
         "events_lost": books.lost,

@@ -246,8 +246,6 @@ def _report(
         **report,
         **detected,
         **healed,
-        # Without the practice.
-        "incidents": len(began),
         "runs": len(runs),
         "probes": len(drill.told_elsewhere),
     }

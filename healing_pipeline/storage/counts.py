@@ -17,11 +17,6 @@ def fact_ids(connection: Connection[Any]) -> list[str]:
     return [row["id"] for row in _SQL.fact_ids(connection)]
 
 
-def incident_count(connection: Connection[Any]) -> int:
-    """Incidents there were."""
-    return int(_SQL.incident_count(connection))
-
-
 def probe_results(connection: Connection[Any]) -> list[ProbeResult]:
     """What every probe found, in order."""
     return [ProbeResult(**row) for row in _SQL.probe_results(connection)]

@@ -53,11 +53,6 @@ def members_of(
     return [incident_of_row(row) for row in rows]
 
 
-def joint_incident_count(connection: Connection[Any]) -> int:
-    """Joint incidents there were."""
-    return int(_SQL.joint_incident_count(connection))
-
-
 def _joint_of_row(row: Mapping[str, Any]) -> JointIncident:
     own = {name: value for name, value in row.items() if name not in _COUNTS}
     return JointIncident(

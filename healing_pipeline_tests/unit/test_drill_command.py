@@ -11,6 +11,7 @@ import pytest
 from healing_pipeline.cli import drill as command
 from healing_pipeline.drill.alert_trace import Trace
 from healing_pipeline.drill.alerting import alert_report
+from healing_pipeline.drill.diagnosed import diagnosis_report
 from healing_pipeline.drill.score import Books, Outcome, score
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.fidelity import Fidelity
@@ -40,7 +41,7 @@ NOTHING_TOLD = Trace(
     faults=(),
     failure_threshold=2,
 )
-CLEAN = Books(told=1, lost=0, doubled=0, incidents=0, alerts_sent=0)
+CLEAN = Books(told=1, lost=0, doubled=0, incidents=0, incident_members=0, alerts_sent=0)
 
 
 @pytest.fixture
@@ -75,6 +76,7 @@ def played(monkeypatch):
         return {
             **made,
             "alerts": alert_report(NOTHING_TOLD),
+            "diagnosis": diagnosis_report((), ()),
             "description": scenario.description,
             "mapped": list(scenario.mapped),
         }

@@ -30,6 +30,7 @@ CONTRACT = {
     "time_to_heal_s": dict,
     "upstream_calls_per_request": dict,
     "incidents": int,
+    "incident_members": int,
     "alerts_sent": int,
     "events_lost": int,
     "events_doubled": int,
@@ -71,7 +72,7 @@ FAULT = FaultSeen(
     detected_after_s=1.25,
     met=12,
 )
-CLEAN = Books(told=10, lost=0, doubled=0, incidents=2, alerts_sent=1)
+CLEAN = Books(told=10, lost=0, doubled=0, incidents=2, incident_members=9, alerts_sent=1)
 
 
 def report(outcomes, faults=(), books=CLEAN):

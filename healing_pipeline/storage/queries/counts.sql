@@ -7,9 +7,6 @@ UNION ALL SELECT request_id::text FROM answer
 UNION ALL SELECT id::text FROM probe_result
 UNION ALL SELECT request_id || '/' || decision_no FROM decision;
 
--- name: incident_count()$
-SELECT count(*)::int FROM incident;
-
 -- name: probe_results()
 -- What every probe found, in order. Empty: nobody probed.
 SELECT id, at, source, endpoint, host, key_name, failure_class::text, evidence, seconds, status,

@@ -33,9 +33,6 @@ SELECT * FROM incident
  ORDER BY id
  LIMIT :limit;
 
--- name: joint_incident_count()$
-SELECT count(*)::int FROM incident WHERE parent_id IS NULL;
-
 -- name: tried_for(joint_id)
 -- What heal runs tried for a joint incident and its members, by strategy, in the order in which each
 -- was first tried; `evidence` is of the newest. Found by endpoint and time: an incident's id is in no
