@@ -134,6 +134,6 @@ def standings(catalog: Catalog) -> dict[str, Standing]:
             hosts=tuple(each.name for each in source.hosts),
             keys=tuple(each.name for each in source.keys),
             path=endpoint.path,
-            params=endpoint.params,
+            params=dict(endpoint.params),
         )
     return found

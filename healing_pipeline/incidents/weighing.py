@@ -1,0 +1,270 @@
+"""Which fault explains what was seen at a source most cheaply.
+
+A fault is of one nature and sits at one place. To believe in it costs its price, what is odd about
+it, and every call that should have failed and did not; it saves what each failure would otherwise
+be worth. The fault that saves most is taken, and what it leaves unexplained is looked at again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from healing_pipeline.incidents.cause import PlaceKind
+from healing_pipeline.incidents.natures import (
+    AT_ONE_HOST,
+    OWN,
+    PRICES,
+    STRANGENESS,
+    UNHEARD_OF,
+    WITH_ONE_KEY,
+    WITHOUT_OWN_SIGN,
+    Nature,
+    Sign,
+)
+from healing_pipeline.incidents.parts import Part, is_one_subject, parts_of
+from healing_pipeline.incidents.sightings import Ground, View, Way, view_since
+
+# What a failure is worth to whoever explains it: more than any price, so that none stays open.
+EXPLAINED = 8.0
+# What a good call costs whoever says that it should have failed: one in fifty is luck.
+CONTRADICTED = 4.0
+# A failure of another kind where everything should fail in this one.
+MASKED = 0.7
+# A good answer to another question, where no question should be answered.
+OTHER_ANSWERED = 2.0
+# A fault that lets so many calls through is one that comes and goes.
+COMES_AND_GOES = 0.9
+# Beginnings that are tried; those after the longest silences come first.
+MOST_BEGINNINGS = 5
+# The memory of outages that these endpoints shared makes it likelier that they share this one.
+KNOWN_TOGETHER = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Some endpoints, at one host or with one key where that is named."""
+
+    part: Part
+    kind: PlaceKind
+    host: str | None = None
+    key: str | None = None
+
+    def takes(self, way: Way) -> bool:
+        """Whether a call that went this way went by here."""
+        return self.host in (None, way.host) and self.key in (None, way.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What explains some failures.
+
+    Attributes
+    ----------
+    share : float
+        Of the calls that it hits, those that fail.
+    explained : Mapping[Way, int]
+        The failures, as sets of endpoints by way.
+    worth : float
+        What it saves.
+    """
+
+    nature: Nature
+    spot: Spot
+    since: datetime
+    share: float
+    explained: Mapping[Way, int]
+    worth: float
+
+
+Left = dict[Way, dict[Sign, int]]
+"""What is still unexplained."""
+
+
+def faults_of(ground: Ground, together: Iterable[int] = ()) -> Iterator[Fault]:
+    """The faults of one source, the one that explains most first.
+
+    Parameters
+    ----------
+    together : iterable of int
+        Sets of endpoints that failed together in the past.
+    """
+    failing = _bits(ground.failing)
+    parts = parts_of(ground.endpoints, failing)
+    groups = [each for each in together if (each & failing).bit_count() > 1]
+    views = [view_since(ground, each) for each in _beginnings(ground)]
+    spots = list(_spots(ground, parts, views))
+    left = [{way: dict(signs) for way, signs in view.bad.items()} for view in views]
+    unassigned = failing
+    while unassigned:
+        best: Fault | None = None
+        for view, rest in zip(views, left, strict=True):
+            for spot in spots:
+                if not spot.part.members & unassigned:
+                    continue
+                for fault in _weighed(ground, view, rest, spot, groups):
+                    if best is None or fault.worth > best.worth + 1e-9:
+                        best = fault
+        if best is None:
+            return
+        done = at_home(ground, best) & unassigned
+        for rest in left:
+            for way, bits in best.explained.items():
+                for sign in rest.get(way, {}):
+                    rest[way][sign] &= ~bits
+        if done:
+            unassigned &= ~done
+            yield best
+
+
+def at_home(ground: Ground, fault: Fault) -> int:
+    """Which open incidents a fault explains: those whose own way failed by it."""
+    bits = 0
+    for way, explained in fault.explained.items():
+        for bit in ground.failing:
+            if explained >> bit & 1 and ground.home[bit] == way:
+                bits |= 1 << bit
+    return bits
+
+
+def _bits(places: Iterable[int]) -> int:
+    bits = 0
+    for each in places:
+        bits |= 1 << each
+    return bits
+
+
+def _beginnings(ground: Ground) -> list[datetime]:
+    """Moments at which something may have begun, the earliest first."""
+    began = sorted({each.began_at for each in ground.failing.values()})
+    if len(began) <= MOST_BEGINNINGS:
+        return began
+    silences = sorted(range(1, len(began)), key=lambda at: (began[at - 1] - began[at], at))[
+        : MOST_BEGINNINGS - 1
+    ]
+    return [began[0], *(began[at] for at in sorted(silences))]
+
+
+def _spots(ground: Ground, parts: list[Part], views: list[View]) -> Iterator[Spot]:
+    """Every place that may be broken, the largest first."""
+    ways = {way for view in views for way in (*view.bad, *view.good)}
+    hosts = sorted({each.host for each in ways})
+    keys = sorted({each.key for each in ways} - {""})
+    several = len({host for each in ground.endpoints for host in each.hosts}) > 1
+    by_host = hosts if several else []
+    whole = Part(ground.source, ground.everything)
+    yield Spot(whole, PlaceKind.SOURCE)
+    for host in by_host:
+        yield Spot(whole, PlaceKind.HOST, host=host)
+    for key in keys:
+        yield Spot(whole, PlaceKind.KEY, key=key)
+    for part in parts:
+        one = is_one_subject(part, ground.endpoints)
+        kind = PlaceKind.ENDPOINT if one else PlaceKind.PART
+        yield Spot(part, kind)
+        for host in by_host:
+            yield Spot(part, kind, host=host)
+        for key in keys if len(keys) > 1 else []:
+            yield Spot(part, kind, key=key)
+
+
+def _weighed(
+    ground: Ground, view: View, left: Left, spot: Spot, groups: list[int]
+) -> Iterator[Fault]:
+    """What a fault at a spot would be worth, for each nature that its failures speak for."""
+    members = spot.part.members
+    here = {
+        way: {sign: bits & members for sign, bits in signs.items() if bits & members}
+        for way, signs in left.items()
+        if spot.takes(way)
+    }
+    signs: dict[Sign, int] = {}
+    for each in here.values():
+        for sign, bits in each.items():
+            signs[sign] = signs.get(sign, 0) + bits.bit_count()
+    for nature in sorted({OWN[sign] for sign in signs}):
+        odd = {
+            sign: STRANGENESS[nature][sign]
+            for sign, count in signs.items()
+            if sign in STRANGENESS[nature]
+            and STRANGENESS[nature][sign] <= _elsewhere(sign, count, nature)
+        }
+        if not odd:
+            continue
+        explained: dict[Way, int] = {}
+        masked = 0
+        for way, found in here.items():
+            bits = 0
+            for sign, who in found.items():
+                if sign in odd:
+                    bits |= who
+            if bits:
+                explained[way] = bits
+            masked += (view.failed(way) & members & ~bits).bit_count()
+        count = sum(each.bit_count() for each in explained.values())
+        share = _share(view, explained)
+        against = _against(view, spot, explained, share)
+        price = _price(nature, spot, ground) + sum(odd.values())
+        if min(odd.values()) > 0.0:
+            price += WITHOUT_OWN_SIGN
+        if any(each & ~members == 0 for each in groups):
+            price -= KNOWN_TOGETHER
+        worth = EXPLAINED * count - price - against - MASKED * masked
+        yield Fault(nature, spot, view.since, share, explained, worth)
+
+
+def _elsewhere(sign: Sign, count: int, nature: Nature) -> float:
+    """What it costs to explain so many failures by a fault of their own kind instead."""
+    own = OWN[sign]
+    if own is nature:
+        return math.inf
+    prices = PRICES[own]
+    alone = prices.get(PlaceKind.ENDPOINT, UNHEARD_OF) * count
+    return min(alone, prices.get(PlaceKind.PART, UNHEARD_OF), *prices.values()) + MASKED * count
+
+
+def _price(nature: Nature, spot: Spot, ground: Ground) -> float:
+    prices = PRICES[nature]
+    if spot.kind in (PlaceKind.PART, PlaceKind.ENDPOINT):
+        price = prices.get(spot.kind, UNHEARD_OF) + spot.part.extra
+        if spot.kind is PlaceKind.ENDPOINT and spot.part.size == 1:
+            # Other windows of the same question most likely share its fate.
+            price += 0.25
+        price += AT_ONE_HOST if spot.host is not None else 0.0
+        return price + (WITH_ONE_KEY if spot.key is not None else 0.0)
+    if spot.kind is PlaceKind.SOURCE and not any(each.keys for each in ground.endpoints):
+        # Without keys, what is said of us is said of our address.
+        return min(prices.get(PlaceKind.SOURCE, UNHEARD_OF), prices.get(PlaceKind.KEY, math.inf))
+    return prices.get(spot.kind, UNHEARD_OF)
+
+
+def _share(view: View, explained: Mapping[Way, int]) -> float:
+    """Of the calls that are hit, those that fail, by the calls of those that failed."""
+    failed = good = 0
+    for (way, bit), (bad, well) in view.tally.items():
+        bits = explained.get(way, 0)
+        if bits >> bit & 1:
+            # An incident begins with two failures in a row: the first two tell nothing of it.
+            failed += max(0, bad - 2)
+            good += well if view.good.get(way, 0) >> bit & 1 else 0
+    return 1.0 if not good else (failed + 1.0) / (failed + good + 2.0)
+
+
+def _against(view: View, spot: Spot, explained: Mapping[Way, int], share: float) -> float:
+    """What speaks against a fault: calls that should have failed."""
+    members = spot.part.members
+    each_costs = CONTRADICTED if share >= COMES_AND_GOES else -math.log(1.0 - share)
+    cost = 0.0
+    for way, bits in view.good.items():
+        if spot.takes(way):
+            well = (bits & members & ~explained.get(way, 0) & ~view.failed(way)).bit_count()
+            cost += each_costs * well
+    if spot.kind in (PlaceKind.SOURCE, PlaceKind.HOST, PlaceKind.KEY):
+        answered = 0
+        for way, bits in view.other_good.items():
+            if spot.takes(way):
+                answered |= bits
+        cost += OTHER_ANSWERED * answered.bit_count()
+    return cost
