@@ -235,6 +235,34 @@ def diagnose(
 
 
 @app.command()
+def toon(
+    file: Annotated[
+        Path, typer.Argument(help="TOON, JSON or CSV; - or nothing: what is piped in.")
+    ] = Path("-"),
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="toon, json, csv or md; without it TOON becomes JSON, and all else TOON."
+        ),
+    ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="toon, json or csv; without it the text tells.")
+    ] = None,
+    structure: Annotated[
+        str | None,
+        typer.Option(help="Which of the project's structures it is; `none`: take it as it is."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file to write, instead of printing.")
+    ] = None,
+) -> None:
+    """Convert a document to TOON, JSON, CSV or Markdown, its types checked where they are known."""
+    from healing_pipeline.cli import toon as command
+
+    raise typer.Exit(command.toon(file, to=to, read_as=from_, structure=structure, output=output))
+
+
+@app.command()
 def learn(
     version: Annotated[
         int | None, typer.Argument(help="With --rollback: the version to go back to.")
