@@ -1,6 +1,6 @@
 -- Questions to a language model and what became of them. Both are written once and stay.
 
--- name: take_turn()
+-- name: take_turn()$
 -- Whoever asks waits for whoever decides so at this moment: a trial is for one of them.
 SELECT pg_advisory_xact_lock(hashtext('healing second opinion'));
 
