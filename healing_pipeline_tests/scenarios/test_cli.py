@@ -1,13 +1,20 @@
-"""The commands as a user meets them: real processes, a folder of their own, no traceback."""
+"""The commands as a user meets them: a folder of their own, what they print, no traceback.
+
+Each command runs as a process once; what else is claimed of it is asked of the same function here,
+because to start Python and import it all takes a second of a core each time.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +22,7 @@ import pytest
 
 from healing_pipeline import __version__
 from healing_pipeline.catalog.default import default_config_text
+from healing_pipeline.cli import main
 from healing_pipeline.simulator.control import RunningSimulator, running_simulator
 
 pytestmark = pytest.mark.processes
@@ -64,7 +72,8 @@ class Shell:
             "COLUMNS": "200",
         }
 
-    def __call__(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    def process(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a command as a process of its own."""
         done = subprocess.run(
             [sys.executable, "-m", "healing_pipeline", *arguments],
             cwd=self.folder,
@@ -77,16 +86,43 @@ class Shell:
         assert "Traceback" not in done.stdout + done.stderr
         return done
 
-    def refuses(self, *arguments: str, **environ: str) -> str:
+    def __call__(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a command here."""
+        said, complained = io.StringIO(), io.StringIO()
+        quiet = logging.getLogger("healing_pipeline.storage")  # `healing fetch` makes it so
+        level, code = quiet.level, 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            for name in [each for each in os.environ if each.startswith("HEALING_")]:
+                patch.delenv(name)
+            for name, value in {**self.environ, **environ}.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["healing", *arguments])
+            try:
+                with redirect_stdout(said), redirect_stderr(complained):
+                    main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                quiet.setLevel(level)
+        return subprocess.CompletedProcess(
+            ["healing", *arguments], code, said.getvalue(), complained.getvalue()
+        )
+
+    def refuses(self, *arguments: str) -> str:
         """What a command that cannot be done says: one line, and an exit code of 1."""
-        done = self(*arguments, **environ)
+        return self.refusal(self(*arguments))
+
+    def refusal(self, done: subprocess.CompletedProcess[str]) -> str:
         assert done.returncode == 1, done
         assert done.stdout == ""
         (line,) = done.stderr.splitlines()
         return line
 
     def json(self, *arguments: str):
-        done = self(*arguments)
+        return self.document(self(*arguments))
+
+    def document(self, done: subprocess.CompletedProcess[str]):
         assert done.returncode == 0, done
         return json.loads(done.stdout)
 
@@ -114,16 +150,16 @@ def served(tmp_path, database_url, simulator) -> Shell:
 
 
 def test_the_version_is_told(shell):
-    done = shell("--version")
+    done = shell.process("--version")
     assert (done.returncode, done.stdout) == (0, f"healing_pipeline {__version__}\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(shell, command):
-    done = shell(command, "--help")
+    done = shell.process(command, "--help")
     assert done.returncode == 0
     assert f"{command} [OPTIONS]" in done.stdout
-    overview = shell("--help").stdout if command == COMMANDS[0] else None
+    overview = shell.process("--help").stdout if command == COMMANDS[0] else None
     if overview is not None:
         assert all(re.search(rf"^  {each} ", overview, re.MULTILINE) for each in COMMANDS)
 
@@ -136,10 +172,10 @@ def test_a_command_that_is_none_is_refused_with_a_hint(shell, arguments):
 
 
 def test_a_new_configuration_is_complete_and_has_no_mistake(shell):
-    made = shell("init")
+    made = shell.process("init")
     assert made.returncode == 0
     assert "`healing check`" in made.stdout
-    checked = shell("check")
+    checked = shell.process("check")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "5 sources" in checked.stdout
     assert shell.json("check", "--json") == {"path": str(CONFIG), "problems": []}
@@ -189,7 +225,8 @@ def test_a_configuration_that_cannot_be_read_is_one_line_with_its_path(
     if content is not None:
         path.parent.mkdir()
         path.write_bytes(content)
-    done = shell(*command)
+    # Without a file the process itself is asked.
+    done = (shell.process if content is None else shell)(*command)
     assert done.returncode == 1
     assert str(CONFIG) in done.stderr
     assert words in done.stderr
@@ -214,7 +251,7 @@ def test_recorded_responses_are_judged_a_line_each(shell):
         (shell.folder / name).write_text(body)
     index = shell.folder / "index.jsonl"
     index.write_text("\n".join(json.dumps(each) for each in entries) + "\n\n")
-    done = shell("classify", "index.jsonl")
+    done = shell.process("classify", "index.jsonl")
     assert (done.returncode, done.stderr) == (0, "")
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert [set(each) for each in verdicts] == [
@@ -246,7 +283,7 @@ def test_a_folder_is_no_index(shell):
 def test_a_database_that_does_not_answer_is_one_line_that_names_the_setting(shell):
     shell("init")
     for command in (("probe", "fred/dgs10"), ("report",), ("drill", "--duration", "1")):
-        assert "HEALING_DATABASE_URL" in shell.refuses(*command)
+        assert "HEALING_DATABASE_URL" in shell.refusal(shell.process(*command))
 
 
 def test_an_answer_is_exact_and_says_so_in_json(served, simulator):
@@ -266,13 +303,13 @@ def test_an_answer_is_exact_and_says_so_in_json(served, simulator):
 
 def test_an_answer_needs_no_database_and_one_line_says_that_its_facts_wait(served):
     away = {"HEALING_DATABASE_URL": UNREACHABLE}
-    done = served("fetch", "fred/dgs10", "--json", **away)
+    done = served.process("fetch", "fred/dgs10", "--json", **away)
     assert done.returncode == 0
     assert json.loads(done.stdout)["fidelity"] == "exact"
     (line,) = done.stderr.splitlines()
     assert "PostgreSQL is away" in line
     assert "wait on disk" in line
-    assert served("fetch", "fred/dgs10").stderr == ""
+    assert served.process("fetch", "fred/dgs10").stderr == ""
     # The next command that finds the database stores what waited.
     assert served.json("report", "--json")["totals"]["requests"] == 2
 
@@ -292,7 +329,7 @@ def test_a_parameter_is_laid_over_the_endpoints_own(served):
 
 
 def test_the_providers_own_body_can_be_had_alone(served):
-    body = json.loads(served("fetch", "fred/dgs10", "--body").stdout)
+    body = json.loads(served.process("fetch", "fred/dgs10", "--body").stdout)
     assert body["observations"]
 
 
@@ -323,7 +360,7 @@ def test_a_healed_request_is_explained_and_its_choices_come_out_as_they_did(serv
     assert [each["strategy"] for each in told["attempts"]] == ["plain", "alternate_host"]
     (choice,) = told["decisions"]
     assert choice["candidates"][0]["verdict"] == "chosen"
-    read = served("explain", "--last")
+    read = served.process("explain", "--last")
     assert read.returncode == 0
     assert answer["request_id"] in read.stdout
     assert "replayed: the same order" in read.stdout
@@ -350,7 +387,7 @@ def test_what_cannot_be_done_is_one_line_that_names_the_cure(served, arguments, 
 
 
 def test_progress_is_for_a_terminal_and_leaves_nothing_in_a_log(served):
-    done = served("probe", "exchange_rate")
+    done = served.process("probe", "exchange_rate")
     assert (done.returncode, done.stderr) == (0, "")
     assert "6 endpoints probed, 0 bad" in done.stdout
 
@@ -377,13 +414,13 @@ def test_the_report_counts_what_was_read(served):
     assert report["incidents"] == []
     (row,) = [each for each in report["endpoints"] if each["endpoint"] == "fred/dgs10"]
     assert (row["requests"], row["state"]) == (2, "healthy")
-    assert served("report").returncode == 0
+    assert served.process("report").returncode == 0
 
 
 def test_a_calm_drill_is_clean_and_its_json_keeps_the_contract(tmp_path, pg_server):
     shell = Shell(tmp_path, pg_server.url("postgres"))
     options = ("--scenario", "calm", "--seed", "3", "--duration", "3")
-    report = shell.json("drill", *options, "--json")
+    report = shell.document(shell.process("drill", *options, "--json"))
     assert set(report) >= CONTRACT
     assert (report["scenario"], report["seed"], report["duration_s"]) == ("calm", 3, 3.0)
     assert report["requests"] == report["answers"]["exact"] > 60
