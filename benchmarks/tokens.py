@@ -202,6 +202,11 @@ def report(seeds: int, *, is_quick: bool = False) -> dict[str, Any]:
             name: {"json": DOCUMENT[name][0], "toon": DOCUMENT[name][1], "ours": _told(like[name])}
             for name in DOCUMENT
         },
+        "document_total": {
+            "json": sum(of_json for of_json, _ in DOCUMENT.values()),
+            "toon": sum(of_toon for _, of_toon in DOCUMENT.values()),
+            "ours": _told(added_up(list(like.values()))),
+        },
     }
 
 
@@ -240,7 +245,7 @@ def show(found: Mapping[str, Any]) -> None:
         )
         print(f"all eight, by seed: {spread}\n")
     print(f"{'as in the document':<20} {'JSON':>6} {'TOON':>6} {'saved':>7}  {_head('ours')[21:]}")
-    for name, each in found["document"].items():
+    for name, each in {**found["document"], "all eight": found["document_total"]}.items():
         saved = 1 - each["toon"] / each["json"]
         ours = _row("", each["ours"])[20:]
         print(f"{name:<20} {each['json']:>6} {each['toon']:>6} {saved:>7.1%} {ours}")
