@@ -46,14 +46,24 @@ class _Beside:
 
     def __init__(self, ask: Callable[[], Asked | HeldBack]) -> None:
         self._ended: Asked | HeldBack | None = None
+        self._is_left = False
         self._ask = ask
         self._thread = threading.Thread(target=self._run, name="second opinion", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         self._ended = self._ask()
+        if self._is_left:
+            self.leave()
+
+    def leave(self) -> None:
+        """Wait for nothing; it goes on record all the same."""
+        self._is_left = True
+        if isinstance(self._ended, Asked):
+            self._ended.leave()
 
     def end(self) -> Asked | HeldBack:
+        """What was sent, or why nothing was."""
         self._thread.join(WRITTEN_WITHIN_S)
         return HeldBack("it was not written in time") if self._ended is None else self._ended
 
@@ -99,7 +109,10 @@ def heal_with_advice(
         beside = _Beside(lambda: ask(Ask.ALWAYS))
     first = heal(())
     if isinstance(first, Answer) and holds(first):
-        return AdvisedEnd(first, "" if beside is None else "asked beside the plan, not waited for")
+        if beside is None:
+            return AdvisedEnd(first, "")
+        beside.leave()
+        return AdvisedEnd(first, "asked beside the plan, not waited for")
     if is_cut_off:
         return AdvisedEnd(first, "not asked: our own connection is down")
     tried = first.tried if isinstance(first, HealingFailed) else ()

@@ -59,6 +59,8 @@ PASSED_ON = (
 )
 
 _LOG = logging.getLogger(__name__)
+# Those that nobody waits for: Python would miss them.
+_running: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,10 @@ class Asked:
 
     def advice(self) -> Advice | HeldBack:
         """What was advised, waited for until its time is over; or why there is nothing."""
-        line = self._line()
+        try:
+            line = self._line()
+        finally:
+            self.leave()
         if line is None:
             return HeldBack("no answer in time")
         try:
@@ -90,13 +95,10 @@ class Asked:
             return HeldBack(f"{told.get('outcome')}: {told.get('reason')}")
         return advice_of(written, self.choices)
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until it is on record; False when that takes longer."""
-        try:
-            self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+    def leave(self) -> None:
+        """Wait no longer; the answer goes on record all the same."""
+        assert self.process.stdout is not None, "the process was started with a pipe"
+        self.process.stdout.close()
 
     def _line(self) -> bytes | None:
         stream = self.process.stdout
@@ -271,6 +273,7 @@ def _start(
         # It outlives the run that asked, for some seconds: what was paid for goes on record.
         start_new_session=True,
     )
+    _running[:] = [each for each in (*_running, process) if each.poll() is None]
     assert process.stdin is not None, "the process was started with a pipe"
     with process.stdin as stream:
         stream.write(json.dumps(work).encode())

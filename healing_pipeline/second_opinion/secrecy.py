@@ -107,6 +107,10 @@ class Secrets:
                 text = pattern.sub(REDACTED, text)
         if shapes:
             text = redact(text)
+        if self.are_in(text):
+            # What is left is a part of one, or in a form of its own: the words that hold it go.
+            words = re.split(r"(\s+)", text)
+            text = "".join(REDACTED if self.are_in(each) else each for each in words)
         return LEFT_OUT if self.are_in(text) else text
 
     def are_in(self, text: str) -> bool:
