@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -75,6 +76,18 @@ def write_text(text: str, path: Path | None) -> None:
     except OSError as error:
         cure = "Name another --output file."
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}.", cure) from None
+
+
+@contextmanager
+def printed_into(path: Path | None) -> Iterator[None]:
+    """What is printed within goes into a file once all of it is there; nowhere else without one."""
+    if path is None or path == STANDARD:
+        yield
+        return
+    kept = io.StringIO()
+    with redirect_stdout(kept):
+        yield
+    write_text(kept.getvalue(), path)
 
 
 @contextmanager
