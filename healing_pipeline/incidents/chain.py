@@ -132,13 +132,13 @@ def _signs(ground: Ground, fault: Fault, view: View, members: int) -> Link:
     """What the calls said that the fault explains."""
     counts: Counter[str] = Counter()
     calls = failed = 0
-    for way, bits in fault.explained.items():
-        for sign, who in view.bad.get(way, {}).items():
-            for bit in range(len(ground.endpoints)):
-                if (who & bits) >> bit & 1:
-                    bad, good = view.tally[way, bit]
-                    counts[str(sign)] += bad
-                    calls, failed = calls + bad + good, failed + bad
+    for (way, bit), tally in view.tally.items():
+        if fault.explained.get(way, 0) >> bit & 1:
+            calls += sum(tally.values())
+            for sign, count in tally.items():
+                if sign is not None:
+                    counts[str(sign)] += count
+                    failed += count
     said = ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=_most))
     follows = "one fault that shows itself in several ways" if len(counts) > 1 else "one fault"
     return Link(
@@ -276,9 +276,10 @@ def _calls(
 ) -> tuple[int, int]:
     """Good and bad calls of some endpoints at a host or with a key."""
     good = bad = 0
-    for (way, bit), (failed, well) in view.tally.items():
+    for (way, bit), tally in view.tally.items():
         if members >> bit & 1 and host in (None, way.host) and key in (None, way.key):
-            good, bad = good + well, bad + failed
+            well = tally.get(None, 0)
+            good, bad = good + well, bad + sum(tally.values()) - well
     return good, bad
 
 

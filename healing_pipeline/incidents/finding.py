@@ -156,7 +156,7 @@ def _place(ground: Ground, fault: Fault, scope: int) -> Place:
 
 
 def _severity(fault: Fault, members: Iterable[Failing], scope: int, ground: Ground) -> Severity:
-    """The worst of the members'; an annoyance is more where it has all of a source, by every way."""
+    """The worst of the members'; an annoyance that has all of a source is more."""
     order = list(Severity)
     worst = max((severity_of(each.failure_class) for each in members), key=order.index)
     whole = fault.spot.kind is PlaceKind.SOURCE and fault.nature in (Nature.DOWN, Nature.QUOTA)

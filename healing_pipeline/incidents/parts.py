@@ -91,7 +91,7 @@ def _names(endpoint: Standing) -> Iterator[tuple[str, float]]:
                 named.append("*")
             yield "/" + "/".join(named), 0.25
     for name, value in sorted(_said(endpoint.params).items()):
-        yield f"{name}={value}", 0.5
+        yield f"{name}={value}", 1.25
 
 
 def _said(params: Mapping[str, str]) -> dict[str, str]:

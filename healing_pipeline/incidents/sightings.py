@@ -9,16 +9,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from healing_pipeline.incidents.evidence import PROBE, Evidence, Failing, Seen, Standing
-from healing_pipeline.incidents.natures import Sign, sign_of
+from healing_pipeline.incidents.natures import OWN, STRANGENESS, Sign, sign_of
+from healing_pipeline.probing.failure_class import FailureClass
+
+PLAIN = "plain"
+# A good call of less than this before the first bad one went out together with it.
+JUST_BEFORE = timedelta(seconds=2)
+
+# What answers sooner than this after a failure may be of a fault that comes and goes.
+OVER_AFTER = timedelta(seconds=5)
 
 # These ask just what the endpoint asks; of what others ask, only the host and the key are known.
 OWN_QUESTION = frozenset(
     {
         PROBE,
-        "plain",
+        PLAIN,
         "alternate_host",
         "rotate_api_key",
         "exponential_backoff_retry",
@@ -48,6 +56,8 @@ class Call:
         None for a good one.
     own : bool
         Whether it asked the endpoint's own question.
+    hurried : bool
+        Whether it was a healing call, which is given less time than others.
     """
 
     at: datetime
@@ -55,6 +65,7 @@ class Call:
     way: Way
     sign: Sign | None
     own: bool
+    hurried: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +103,37 @@ class View:
     Attributes
     ----------
     bad : dict
-        By way, by sign: who failed there so, going by the latest failure.
+        By way, by sign: who failed there so, going by most of the failures.
     good : dict
         By way: who answered there, while whatever is wrong lasted.
     other_good : dict
         By way: whose calls for something else were answered there.
+    mixed : list
+        Who failed and was answered by the same way: the way, the bit, how often each.
+    just_before : dict
+        By way and bit: when it was last answered, where that was just before.
     tally : dict
-        By way and bit: failed and good calls.
+        By way and bit: how often it was answered (None), and how often it failed with each sign.
     """
 
     since: datetime
     bad: dict[Way, dict[Sign, int]] = field(default_factory=lambda: defaultdict(dict))
     good: dict[Way, int] = field(default_factory=lambda: defaultdict(int))
     other_good: dict[Way, int] = field(default_factory=lambda: defaultdict(int))
-    tally: dict[tuple[Way, int], list[int]] = field(default_factory=dict)
+    mixed: list[tuple[Way, int, int, int]] = field(default_factory=list)
+    just_before: dict[tuple[Way, int], datetime] = field(default_factory=dict)
+    tally: dict[tuple[Way, int], dict[Sign | None, int]] = field(default_factory=dict)
+    _failed: dict[Way, int] = field(default_factory=lambda: defaultdict(int))
+
+    def fails(self, way: Way, bit: int, sign: Sign) -> None:
+        """Take note of who failed how."""
+        signs = self.bad[way]
+        signs[sign] = signs.get(sign, 0) | 1 << bit
+        self._failed[way] |= 1 << bit
 
     def failed(self, way: Way) -> int:
         """Who failed at a way, with whatever sign."""
-        bits = 0
-        for each in self.bad.get(way, {}).values():
-            bits |= each
-        return bits
+        return self._failed.get(way, 0)
 
 
 def grounds(evidence: Evidence, open_ones: Iterable[Failing]) -> list[Ground]:
@@ -149,6 +170,7 @@ def _ground(
             way=Way(each.host or "", each.key_name or ""),
             sign=None if each.is_ok else sign_of(each.failure_class, each.evidence),
             own=each.how in OWN_QUESTION,
+            hurried=each.how not in (PROBE, PLAIN),
         )
         for each in seen
         # Another provider that was asked instead is not of this source.
@@ -187,37 +209,63 @@ def view_since(ground: Ground, since: datetime) -> View:
     """Look at a ground since a moment; who failed before that is another matter."""
     view = View(since)
     older = {bit for bit, each in ground.failing.items() if each.began_at < since}
-    latest: dict[tuple[Way, int], Sign] = {}
-    good_at: list[tuple[datetime, Way, int]] = []
+    calls = [each for each in ground.calls if each.at >= since]
     for call in ground.calls:
-        if call.at < since:
-            continue
+        if since - JUST_BEFORE < call.at < since and call.own and call.sign is None:
+            view.just_before[call.way, call.bit] = call.at
+    over_at = _over_at(ground, since)
+    haste = _haste(calls)
+    for call in calls:
         if not call.own:
             if call.sign is None:
                 view.other_good[call.way] |= 1 << call.bit
             continue
-        if call.sign is not None and call.bit in older:
+        if call.sign is not None and (call.bit in older or call in haste):
             continue
-        counts = view.tally.setdefault((call.way, call.bit), [0, 0])
-        if call.sign is None:
-            counts[1] += 1
-            good_at.append((call.at, call.way, call.bit))
-        else:
-            counts[0] += 1
-            latest[call.way, call.bit] = call.sign
+        counts = view.tally.setdefault((call.way, call.bit), {})
+        counts[call.sign] = counts.get(call.sign, 0) + 1
+        if call.sign is None and (over_at is None or call.at < over_at):
+            view.good[call.way] |= 1 << call.bit
     for bit, incident in ground.failing.items():
-        home = ground.home[bit]
-        if bit not in older and (home, bit) not in latest:
-            latest[home, bit] = sign_of(incident.failure_class, incident.evidence)
-            view.tally.setdefault((home, bit), [0, 0])[0] += 1
-    for (way, bit), sign in latest.items():
-        signs = view.bad[way]
-        signs[sign] = signs.get(sign, 0) | 1 << bit
-    over_at = _over_at(ground, since)
-    for at, way, bit in good_at:
-        if over_at is None or at < over_at:
-            view.good[way] |= 1 << bit
+        place = ground.home[bit], bit
+        if bit not in older and not any(view.tally.get(place, {}).keys() - {None}):
+            believed = sign_of(incident.failure_class, incident.evidence)
+            view.tally.setdefault(place, {})[believed] = 1
+    most = {place: sign for place, counts in view.tally.items() if (sign := _most(counts))}
+    for (way, bit), sign in most.items():
+        home = most.get((ground.home[bit], bit))
+        # Elsewhere it may be refused for another reason, which is no part of what is wrong here.
+        if home is None or sign in STRANGENESS[OWN[home]] or OWN[sign] is OWN[home]:
+            view.fails(way, bit, sign)
+    for (way, bit), counts in view.tally.items():
+        good = counts.get(None, 0)
+        if good and len(counts) > 1 and view.good.get(way, 0) >> bit & 1:
+            view.mixed.append((way, bit, sum(counts.values()) - good, good))
     return view
+
+
+def _most(counts: Mapping[Sign | None, int]) -> Sign | None:
+    """How most of the failures looked; None when there was none."""
+    failed = {sign: count for sign, count in counts.items() if sign is not None}
+    return max(failed, key=lambda sign: (failed[sign], sign), default=None)
+
+
+def _haste(calls: Sequence[Call]) -> set[Call]:
+    """Healing calls that ran into their own short limit, where that is no sign of the fault.
+
+    It is none where somebody was answered by the same way, and no call with more time for it was
+    late. Many heals at once make a busy host late.
+    """
+    late = {FailureClass.TIMEOUT, FailureClass.SLOW}
+    if any(each.sign in late and not each.hurried for each in calls):
+        return set()
+    answered = {each.way for each in calls if each.sign is None}
+    others = {(each.way, each.bit) for each in calls if each.sign not in late}
+    return {
+        each
+        for each in calls
+        if each.sign in late and (each.way in answered or (each.way, each.bit) in others)
+    }
 
 
 def _over_at(ground: Ground, since: datetime) -> datetime | None:
@@ -227,6 +275,7 @@ def _over_at(ground: Ground, since: datetime) -> datetime | None:
     """
     wanted = {bit for bit, each in ground.failing.items() if each.began_at >= since}
     well: dict[int, datetime] = {}
+    failed_at: dict[int, datetime] = {}
     for call in ground.calls:
         if (
             call.own
@@ -235,7 +284,8 @@ def _over_at(ground: Ground, since: datetime) -> datetime | None:
             and call.way == ground.home[call.bit]
         ):
             if call.sign is not None:
+                failed_at[call.bit] = call.at
                 well.pop(call.bit, None)
-            else:
+            elif call.at - failed_at.get(call.bit, since) > OVER_AFTER:
                 well.setdefault(call.bit, call.at)
     return min(well.values()) if 2 * len(well) > len(wanted) else None

@@ -25,12 +25,14 @@ from healing_pipeline.incidents.natures import (
     Sign,
 )
 from healing_pipeline.incidents.parts import Part, is_one_subject, parts_of
-from healing_pipeline.incidents.sightings import Ground, View, Way, view_since
+from healing_pipeline.incidents.sightings import JUST_BEFORE, Ground, View, Way, view_since
 
 # What a failure is worth to whoever explains it: more than any price, so that none stays open.
 EXPLAINED = 8.0
 # What a good call costs whoever says that it should have failed: one in fifty is luck.
 CONTRADICTED = 4.0
+# At most so much costs a good call just before the first bad one.
+NARROW = 5.0
 # A failure of another kind where everything should fail in this one.
 MASKED = 0.7
 # A good answer to another question, where no question should be answered.
@@ -205,7 +207,7 @@ def _weighed(
             masked += (view.failed(way) & members & ~bits).bit_count()
         count = sum(each.bit_count() for each in explained.values())
         share = _share(view, explained)
-        against = _against(view, spot, explained, share)
+        against = _against(view, spot, explained, share) + _narrow(view, spot)
         price = _price(nature, spot, ground) + sum(odd.values())
         if min(odd.values()) > 0.0:
             price += WITHOUT_OWN_SIGN
@@ -243,13 +245,27 @@ def _price(nature: Nature, spot: Spot, ground: Ground) -> float:
 def _share(view: View, explained: Mapping[Way, int]) -> float:
     """Of the calls that are hit, those that fail, by the calls of those that failed."""
     failed = good = 0
-    for (way, bit), (bad, well) in view.tally.items():
-        bits = explained.get(way, 0)
-        if bits >> bit & 1:
+    for way, bit, bad, well in view.mixed:
+        if explained.get(way, 0) >> bit & 1:
             # An incident begins with two failures in a row: the first two tell nothing of it.
             failed += max(0, bad - 2)
-            good += well if view.good.get(way, 0) >> bit & 1 else 0
+            good += well
     return 1.0 if not good else (failed + 1.0) / (failed + good + 2.0)
+
+
+def _narrow(view: View, spot: Spot) -> float:
+    """What it costs that a fault would have begun just between a good call and the first bad one.
+
+    Calls that go out together see the same world. A good one from well before says nothing.
+    """
+    members = spot.part.members
+    times = [
+        at for (way, bit), at in view.just_before.items() if members >> bit & 1 and spot.takes(way)
+    ]
+    if not times:
+        return 0.0
+    apart_s = max((view.since - max(times)).total_seconds(), 0.001)
+    return min(NARROW, math.log(JUST_BEFORE.total_seconds() / apart_s))
 
 
 def _against(view: View, spot: Spot, explained: Mapping[Way, int], share: float) -> float:
