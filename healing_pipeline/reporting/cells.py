@@ -179,7 +179,7 @@ def _made(value: Any, kind: str) -> Cell:
     if kind == "timestamp":
         if not isinstance(value, datetime) or value.tzinfo is None:
             raise TypeError("a time needs its zone")
-        return value.astimezone(UTC)
+        return value.astimezone(UTC).replace(fold=0)  # no hour comes twice in UTC
     if kind == "bool":
         if not isinstance(value, bool):
             raise TypeError("nothing else is")

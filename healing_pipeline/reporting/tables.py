@@ -91,6 +91,8 @@ def about_all(tables: Sequence[Table]) -> dict[str, Cell]:
         If two tables are of one name, or differ in what is said of them. Which of them were cut is
         no difference.
     """
+    if len(tables) == 1:
+        return dict(tables[0].about)
     about: dict[str, Cell] = {}
     cut: list[str] = []
     names = [each.name for each in tables]
