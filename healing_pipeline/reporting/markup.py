@@ -1,0 +1,131 @@
+"""Tables for people: Markdown for tickets and chats, HTML for browsers and mails.
+
+What stands in a cell may be an upstream's, so it is shown, never followed: no link, picture, name
+or markup of its own comes to life. These two are not read back: they say no types.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from healing_pipeline.reporting.cells import Cell, moment
+from healing_pipeline.reporting.columns import Column
+from healing_pipeline.reporting.tables import Table, about_all
+
+# Line ends have a form of their own; other control characters, and what turns text around, have
+# none that is the same everywhere.
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_LINE_END = re.compile("\r\n?|[\n\u2028\u2029]")
+_MARKS = re.compile(r"[\\`*\[\]~$!#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+# Of these a viewer makes links without being asked, and cells; a backslash would not keep it.
+_STARTS = re.compile(r"(?<=[A-Za-z]):(?=//)|(?<=www)\.|[@|]", re.IGNORECASE)
+
+_STYLE = """\
+:root { color-scheme: light dark }
+body { font: 15px/1.4 system-ui, sans-serif; margin: 1.5rem }
+div { overflow-x: auto; margin-bottom: 2rem }
+table { border-collapse: collapse }
+caption { text-align: left; font-weight: 600; padding: .3rem 0 }
+th, td { border: 1px solid #8886; padding: .25rem .5rem; text-align: left; vertical-align: top }
+.number { text-align: right; font-variant-numeric: tabular-nums }"""
+
+
+def as_markdown(table: Table, *more: Table) -> str:
+    """Tables of GitHub's Markdown, each under its name; numbers to the right, null is empty."""
+    tables = (table, *more)
+    about = ", ".join(f"{key} {_marked(value)}" for key, value in about_all(tables).items())
+    parts = [f"{about}\n"] if about else []
+    for each in tables:
+        sides = ("---:" if _is_number(column) else "---" for column in each.columns)
+        lines = [
+            f"**{_title(each)}** ({len(each.rows)})",
+            "",
+            _line(column.name for column in each.columns),
+            f"| {' | '.join(sides)} |",
+            *(_line(row[column.name] for column in each.columns) for row in each.rows),
+        ]
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def as_html(table: Table, *more: Table) -> str:
+    """A page that needs nothing else: no script, no picture, and its policy forbids both."""
+    tables = (table, *more)
+    title = html.escape(", ".join(_title(each) for each in tables))
+    about = ", ".join(f"{html.escape(k)} {_escaped(v)}" for k, v in about_all(tables).items())
+    body = "\n".join(_html_table(each) for each in tables)
+    return f"""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+{_STYLE}
+</style>
+</head>
+<body>
+<p>{about}</p>
+{body}
+</body>
+</html>
+"""
+
+
+def _html_table(table: Table) -> str:
+    head = "".join(
+        f'<th scope="col"{_class(each)} title="{html.escape(each.description)}">'
+        f"{html.escape(each.name)}</th>"
+        for each in table.columns
+    )
+    rows = "\n".join(
+        "<tr>"
+        + "".join(f"<td{_class(c)}>{_escaped(row[c.name])}</td>" for c in table.columns)
+        + "</tr>"
+        for row in table.rows
+    )
+    return (
+        f"<div><table>\n<caption>{html.escape(_title(table))} ({len(table.rows)})</caption>\n"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>"
+    )
+
+
+def _line(cells: Iterable[Cell]) -> str:
+    return f"| {' | '.join(map(_marked, cells))} |"
+
+
+def _title(table: Table) -> str:
+    return table.name.replace("_", " ").capitalize()
+
+
+def _is_number(column: Column) -> bool:
+    return column.type in ("int", "float")
+
+
+def _class(column: Column) -> str:
+    return ' class="number"' if _is_number(column) else ""
+
+
+def _said(value: Cell) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return moment(value) if isinstance(value, datetime) else _UNSEEN.sub("\ufffd", str(value))
+
+
+def _escaped(value: Cell) -> str:
+    return _LINE_END.sub("<br>", html.escape(_said(value)))
+
+
+def _marked(value: Cell) -> str:
+    if not isinstance(value, str):
+        return _said(value)
+    text = html.escape(_MARKS.sub(r"\\\g<0>", _said(value)), quote=False)
+    text = _STARTS.sub(lambda found: f"&#{ord(found[0])};", text)
+    return _LINE_END.sub("<br>", text).replace("\t", " ")
