@@ -59,6 +59,21 @@ learning: {since: 2025-11-01}
 # They say neither what failed nor how, and no host and no key.
 dashboard: {public: false}
 
+# A language model may advise heal runs whose plan has not helped, before people are called. It is
+# shown the evidence without secrets, can only put the plan's own strategies in another order, and
+# is never asked beyond the day's budget: docs/second_opinion.md. Needs the extra `second-opinion`.
+# second_opinion:
+#   service: openai  # their API and every server that speaks like it; or anthropic
+#   base_url: http://localhost:11434/v1  # left out: the service's own
+#   model: qwen3:8b
+#   api_key_env: OPENAI_API_KEY  # the variable that holds the key; a server of yours may need none
+#   daily_budget_usd: 1  # by UTC days, what is under way counted at the most it can cost
+#   # In dollars, from your service's price list; 0 for a server of your own. Anthropic bills caches
+#   # apart: {input: ..., output: ..., cache_write: ..., cache_read: ...}
+#   price_per_million_tokens: {input: 0, output: 0}
+#   timeout_s: 8  # 8 at most; then the deterministic answer stands
+#   ask: unhealed  # or always: beside every plan, so that there is more to judge it by
+
 # A source is a provider of data as you use it.
 #   provider     who speaks its language; its own name when left out
 #   hosts        name: base URL, in order of preference

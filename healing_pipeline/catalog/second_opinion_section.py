@@ -71,7 +71,7 @@ def read_second_opinion(
     service = Service(chosen)
     url = _base_url(fields, service, findings)
     variable, has_key = _key_variable(fields, service, environ, findings)
-    prices = _prices(fields, service, findings)
+    prices = _prices(fields, service, url, findings)
     if model is None or budget is None or url is None or prices is None or not has_key:
         return None
     return SecondOpinionSettings(
@@ -165,7 +165,7 @@ def _key_variable(
     return written.text, True
 
 
-def _prices(fields: Fields, service: Service, findings: Findings) -> Prices | None:
+def _prices(fields: Fields, service: Service, url: str | None, findings: Findings) -> Prices | None:
     node = fields.node("price_per_million_tokens")
     if node is None:
         return None
@@ -182,6 +182,13 @@ def _prices(fields: Fields, service: Service, findings: Findings) -> Prices | No
     if any(found[each] is None for each in required):
         return None
     if any(found[each] is None and own.node(each) is not None for each in PRICES):
+        return None
+    if url is not None and not is_private(url) and not (found["input"] and found["output"]):
+        findings.error(
+            node.line,
+            f"`price_per_million_tokens` of `{SECTION}` is 0, so its budget would never be spent.",
+            "Write what the service bills; 0 is for a server of your own network.",
+        )
         return None
     # Whoever has no price of its own for caches bills them as what they hold: input.
     as_input = found["input"]
