@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +18,9 @@ import toon_format
 
 from healing_pipeline.reporting.any_reading import Row, Scalar
 from healing_pipeline.reporting.cells import UnreadableError
+from healing_pipeline.reporting.markup import marked
 from healing_pipeline.reporting.tables import csv_text
 
-_BREAK = re.compile(r"\r\n|\r|\n")
 _ONE_TABLE = "Write it as JSON or TOON, or send one list of flat rows."
 
 
@@ -156,12 +155,9 @@ def _markdown_line(cells: Sequence[str]) -> str:
 
 
 def _markdown_cell(value: Scalar) -> str:
-    if value is None:
-        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace("\\", "\\\\")
-    return _BREAK.sub("<br>", text.replace("|", "\\|"))
+    return marked(value)
 
 
 def _scalars(value: Any) -> Iterator[Any]:

@@ -23,6 +23,7 @@ from healing_pipeline.reporting.any_writing import (
     write_toon_value,
 )
 from healing_pipeline.reporting.cells import UnreadableError
+from healing_pipeline.reporting.markup import as_markdown
 from healing_pipeline.reporting.structures import STRUCTURES
 from healing_pipeline.reporting.table_reading import read_csv, read_json
 from healing_pipeline.reporting.tables import Table, as_csv, as_json
@@ -204,9 +205,7 @@ def _written(tables: Sequence[Table], target: str) -> Written:
         if any(isinstance(each, str) and "\0" in each for each in cells):
             notes.append("NUL characters were left out: no reader of CSV takes them.")
         return Written(as_csv(tables[0]), tuple(notes))
-    from healing_pipeline.reporting.markup import as_markdown
-
-    return Written("\n".join(as_markdown(each) for each in tables))
+    return Written(as_markdown(*tables))
 
 
 def _is_csv(text: str) -> bool:

@@ -36,7 +36,7 @@ th, td { border: 1px solid #8886; padding: .25rem .5rem; text-align: left; verti
 def as_markdown(table: Table, *more: Table) -> str:
     """Tables of GitHub's Markdown, each under its name; numbers to the right, null is empty."""
     tables = (table, *more)
-    about = ", ".join(f"{key} {_marked(value)}" for key, value in about_all(tables).items())
+    about = ", ".join(f"{key} {marked(value)}" for key, value in about_all(tables).items())
     parts = [f"{about}\n"] if about else []
     for each in tables:
         sides = ("---:" if _is_number(column) else "---" for column in each.columns)
@@ -96,7 +96,7 @@ def _html_table(table: Table) -> str:
 
 
 def _line(cells: Iterable[Cell]) -> str:
-    return f"| {' | '.join(map(_marked, cells))} |"
+    return f"| {' | '.join(map(marked, cells))} |"
 
 
 def _title(table: Table) -> str:
@@ -123,7 +123,8 @@ def _escaped(value: Cell) -> str:
     return _LINE_END.sub("<br>", html.escape(_said(value)))
 
 
-def _marked(value: Cell) -> str:
+def marked(value: Cell) -> str:
+    """A cell of Markdown, on one line and without a life of its own."""
     if not isinstance(value, str):
         return _said(value)
     text = html.escape(_MARKS.sub(r"\\\g<0>", _said(value)), quote=False)

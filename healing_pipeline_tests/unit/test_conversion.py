@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from healing_pipeline.reporting.cells import UnreadableError
 from healing_pipeline.reporting.conversion import convert, form_of
+from healing_pipeline.reporting.markup import as_markdown
 from healing_pipeline.reporting.structures import ERROR_EVENTS, MONITORING_TARGETS, STRUCTURES
 from healing_pipeline.reporting.tables import as_csv, as_json, table_of
 from healing_pipeline.reporting.toon import as_toon
@@ -180,9 +181,12 @@ def test_a_cell_of_csv_is_a_number_only_when_it_comes_back_the_same():
     ]
 
 
-def test_markdown_of_a_foreign_table_stays_one_line_a_row():
-    made = convert('[{"a|b": "x|y\\nz", "c": "<b>&"}]', to="md")
-    assert made.text == "| a\\|b | c |\n| --- | --- |\n| x\\|y<br>z | &lt;b>&amp; |\n"
+def test_markdown_of_a_table_stays_one_line_a_row_and_follows_nothing():
+    made = convert('[{"a|b": "x|y\\nz", "c": "<b>&", "d": true}]', to="md").text
+    assert made == (
+        "| a&#124;b | c | d |\n| --- | --- | --- |\n| x&#124;y<br>z | &lt;b&gt;&amp; | true |\n"
+    )
+    assert convert(WRITTEN["json"], to="md").text == as_markdown(EVENTS)
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
