@@ -17,7 +17,7 @@ from healing_pipeline.probing.failure_class import FailureClass
 BROKEN: dict[RootCause, str] = {
     RootCause.NAME: "cannot be found: its name does not resolve",
     RootCause.PROVIDER_DOWN: "is down",
-    RootCause.HOST_DOWN: "does not answer in time",
+    RootCause.HOST_DOWN: "has a host that is down",
     RootCause.KEY: "refuses our key",
     RootCause.QUOTA: "has no quota left for us",
     RootCause.PLAN: "does not include this in our plan",
@@ -25,6 +25,8 @@ BROKEN: dict[RootCause, str] = {
     RootCause.DATA: "sends bad data",
 }
 BROKEN_BY_FAILURE: dict[FailureClass, str] = {
+    FailureClass.TIMEOUT: "does not answer in time",
+    FailureClass.SLOW: "answers too slowly",
     FailureClass.BOT_BLOCK: "takes us for a robot",
     FailureClass.NETWORK_ERROR: "cannot be reached",
     FailureClass.STALE_DATA: "sends old data",
@@ -38,7 +40,7 @@ def broken(source: str, root_cause: RootCause, failure: FailureClass) -> str:
     if root_cause is RootCause.OUR_NETWORK:
         return "Our own connection is down"
     words = BROKEN[root_cause]
-    if root_cause is not RootCause.NAME:
+    if root_cause not in {RootCause.NAME, RootCause.KEY, RootCause.PLAN}:
         words = BROKEN_BY_FAILURE.get(failure, words)
     return f"{source} {words}"
 
