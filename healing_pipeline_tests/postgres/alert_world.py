@@ -47,6 +47,16 @@ CATALOG = Catalog(
 )
 
 
+# What an upstream says that fails so.
+SAID = {
+    "ok": "250 bars",
+    "timeout": "no answer within 3 s",
+    "server_error": "status 503",
+    "auth_error": "status 401: the API key is not valid",
+    "invalid_data": "a bar without a close",
+}
+
+
 @dataclass
 class AlertWorld:
     """The tables, a store of facts, an evaluator, and a date that moves when told to."""
@@ -105,34 +115,43 @@ class AlertWorld:
             *(answer(**{**values, **failed, **changes}) for _ in range(bad)),
         )
 
-    def seen(self, endpoint: str, *, good: bool, times: int = 1) -> None:
-        """Probes that just found an endpoint well or ill."""
+    def seen(
+        self, endpoint: str, *, good: bool, times: int = 1, failure: str | None = None
+    ) -> None:
+        """Probes that just found an endpoint well or ill, as its incident has it."""
+        if not good and failure is None:
+            row = self(incidents.open_incident_of, endpoint)
+            failure = "timeout" if row is None else str(row.failure_class)
+        failure = "ok" if good else failure
         for _ in range(times):
             self.stored(
                 probe(
                     at=self.now,
                     endpoint=endpoint,
                     source=endpoint.split("/")[0],
-                    failure_class="ok" if good else "timeout",
+                    host="api",
+                    failure_class=failure,
+                    evidence=SAID[failure],
                 )
             )
 
     def incident(self, endpoint: str = AAPL, **changes) -> int:
         """An incident that begins now."""
         values = {"began_at": self.now, "at": self.now, **changes}
+        values["evidence"] = SAID[values.get("failure_class", "timeout")]
         opened = self(lambda connection: begin(connection, endpoint, **values))
         assert opened is not None
         return opened.incident_id
 
-    def give_up(self, incident_id: int, cause: RootCause = RootCause.HOST_DOWN) -> State:
-        """Take an incident and find that nothing heals it."""
+    def give_up(self, incident_id: int) -> State:
+        """Take an incident and find that nothing heals it; its cause is found by what was seen."""
         taken = self(heal_run.take, incident_id, self.now)
         seen = Verdict(taken.failure_class, taken.evidence)
         diagnosis = Diagnosis(
             endpoint=taken.endpoint,
             failure_class=taken.failure_class,
             evidence=taken.evidence,
-            root_cause=cause,
+            root_cause=RootCause.HOST_DOWN,
             severity=Severity.ERROR,
             plan=(
                 PlannedStep("use_cached_data", True, "stored data may do"),

@@ -20,15 +20,15 @@ from healing_pipeline.incidents.lifecycle import Signal, State
 from healing_pipeline.storage import alert_groups, incidents
 
 ENDPOINTS = (AAPL, GDP)
-CAUSES = (RootCause.HOST_DOWN, RootCause.PROVIDER_DOWN, RootCause.KEY)
+FAILURES = ("timeout", "server_error", "auth_error")
 
-FAIL = st.tuples(st.just("fail"), st.sampled_from(ENDPOINTS), st.sampled_from(CAUSES))
+FAIL = st.tuples(st.just("fail"), st.sampled_from(ENDPOINTS), st.sampled_from(FAILURES))
 END = st.tuples(st.sampled_from(["heal", "heal", "resolve", "unroute"]), st.sampled_from(ENDPOINTS))
 WAIT = st.tuples(st.just("wait"), st.sampled_from([5, 70, 70, 400, 4000]))
 STEPS = st.one_of(
     FAIL,
     FAIL,
-    st.tuples(st.just("help"), st.sampled_from(ENDPOINTS), st.sampled_from(CAUSES)),
+    st.tuples(st.just("help"), st.sampled_from(ENDPOINTS), st.sampled_from(FAILURES)),
     END,
     END,
     WAIT,
@@ -63,25 +63,23 @@ class Walk:
     def open_one(self, endpoint: str):
         return self.world(incidents.open_incident_of, endpoint)
 
-    def fail(self, endpoint: str, cause: RootCause) -> None:
+    def fail(self, endpoint: str, failure: str) -> None:
         row = self.open_one(endpoint)
-        number = (
-            self.world.incident(endpoint, failure_class="auth_error") if row is None else row.id
-        )
+        number = self.world.incident(endpoint, failure_class=failure) if row is None else row.id
         if row is not None and row.state is State.ESCALATED:
             self.world.try_again(number)
         elif row is not None and row.state is State.HEALED:
             self.world.move(number, State.OPEN, Signal.ROUTE_FAILED)
-        self.world.seen(endpoint, good=False, times=2)
-        self.world.give_up(number, cause)
+        self.world.seen(endpoint, good=False, times=2, failure=failure)
+        self.world.give_up(number)
 
-    def help(self, endpoint: str, cause: RootCause) -> None:
+    def help(self, endpoint: str, failure: str) -> None:
         """A heal that fails, after only one bad observation."""
         row = self.open_one(endpoint)
         if row is None:
-            number = self.world.incident(endpoint, failure_class="auth_error")
+            number = self.world.incident(endpoint, failure_class=failure)
             self.world.seen(endpoint, good=False)
-            self.world.give_up(number, cause)
+            self.world.give_up(number)
 
     def heal(self, endpoint: str) -> None:
         row = self.open_one(endpoint)
