@@ -21,7 +21,12 @@ from alert_world import (
 )
 from storage_samples import NOON, at_once, attempt, failed_attempt, later
 
-from healing_pipeline.alerting.fingerprints import NOBODY_LOOKS, OWN_NETWORK, errors_fingerprint
+from healing_pipeline.alerting.fingerprints import (
+    NOBODY_LOOKS,
+    OWN_NETWORK,
+    errors_fingerprint,
+    fingerprint_of,
+)
 from healing_pipeline.alerting.messages import GroupState, Kind
 from healing_pipeline.control.alerting import Alerting, fire
 from healing_pipeline.control.escalating import tell_escalated
@@ -153,6 +158,38 @@ def test_incidents_of_one_cause_are_one_group_and_one_message(world):
     assert world.told == ["fired error"]
     (group,) = world.groups
     assert group.incident_ids == (first, second)
+
+
+def test_one_outage_is_told_once_although_the_verdict_on_it_changes(world):
+    """At first a page for people, so the data seemed bad; then nobody answers at all."""
+    first = world.incident(AAPL, failure_class="invalid_data")
+    world.seen(AAPL, good=False, times=2)
+    world.give_up(first)
+    assert world.groups[0].root_cause == RootCause.DATA
+    world.now += SECOND
+    second = world.incident(MSFT)
+    for _ in range(3):
+        world.seen(AAPL, good=False, failure="timeout")
+        world.seen(MSFT, good=False)
+        world.now += SECOND
+    world.evaluate()
+    assert world(incidents.incident_by_id, second).parent_id == first
+    world.give_up(second)
+    assert world.told == ["fired error"]
+    (group,) = world.groups
+    assert group.incident_ids == (first, second)
+    assert group.root_cause == RootCause.PROVIDER_DOWN
+    assert group.fingerprint == fingerprint_of("yahoo", RootCause.PROVIDER_DOWN), (
+        "what follows joins it too"
+    )
+
+
+def test_a_message_says_whom_the_cause_concerns(world):
+    escalated(world)
+    (message,) = world.messages
+    assert "Root cause: provider down, at yahoo, which concerns 2 endpoints." in message.body
+    assert message.detail["scope"] == [AAPL, MSFT]
+    assert message.detail["place"] == "yahoo"
 
 
 def test_what_is_wrong_with_a_whole_source_is_told_to_whoever_owns_any_of_it(world):
