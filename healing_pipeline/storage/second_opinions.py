@@ -13,6 +13,8 @@ from healing_pipeline.incidents.evidence import Failing, Seen
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.second_opinion.breaking import Ended, pause
 from healing_pipeline.second_opinion.reply import Outcome, Reply
+from healing_pipeline.second_opinion.score import Case
+from healing_pipeline.second_opinion.settings import Ask
 from healing_pipeline.storage.statements import load_statements
 from healing_pipeline.storage.text import json_value, storable
 
@@ -98,27 +100,6 @@ class CallRow:
     cost_usd: float
     advice: dict[str, Any] | None
     reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedCall:
-    """A question with what then became of its incident.
-
-    Attributes
-    ----------
-    plan : tuple of str
-        The strategies that could be named, in the plan's own order.
-    healed_by : str or None
-        What healed within half an hour; ``plain`` where the primary was back by itself.
-    tried : tuple of str
-        What the heal runs had tried by then.
-    """
-
-    call: CallRow
-    plan: tuple[str, ...]
-    settled_root_cause: str | None
-    healed_by: str | None
-    tried: tuple[str, ...]
 
 
 def joint_of(connection: Connection[Any], incident_id: int) -> int | None:
@@ -213,15 +194,23 @@ def calls_about(connection: Connection[Any], incident_id: int) -> list[CallRow]:
     return [_call(row) for row in _SQL.calls_about(connection, incident_id=incident_id)]
 
 
-def judged_calls(connection: Connection[Any], since: datetime, until: datetime) -> list[JudgedCall]:
+def cases_between(
+    connection: Connection[Any], since: datetime, until: datetime, now: datetime
+) -> list[Case]:
     """The questions of a time with what then healed, the oldest first."""
     return [
-        JudgedCall(
-            call=_call(row),
+        Case(
+            outcome=row["outcome"],
+            cost_usd=_cost(row),
+            seconds=row["seconds"],
             plan=tuple(row["diagnosis"].get("choices", ())),
-            settled_root_cause=row["settled_root_cause"],
+            order=None if row["advice"] is None else tuple(row["advice"]["order"]),
             healed_by=row["healed_by"],
             tried=tuple(row["tried"]),
+            root_cause=None if row["advice"] is None else row["advice"]["root_cause"],
+            settled_root_cause=row["settled_root_cause"],
+            after_plan=row["because"] == Ask.UNHEALED,
+            is_over=row["healed_by"] is not None or now - row["at"] > ASK_AGAIN_AFTER,
         )
         for row in _SQL.calls_between(connection, since=since, until=until)
     ]
@@ -267,7 +256,6 @@ def _recent(connection: Connection[Any], wish: Wish, now: datetime) -> list[Ende
 
 
 def _call(row: dict[str, Any]) -> CallRow:
-    cost = row["cost_usd"]
     return CallRow(
         id=row["id"],
         at=row["at"],
@@ -277,10 +265,15 @@ def _call(row: dict[str, Any]) -> CallRow:
         because=row["because"],
         outcome=row["outcome"],
         seconds=row["seconds"],
-        cost_usd=row["reserved_usd"] if cost is None else cost,
+        cost_usd=_cost(row),
         advice=row["advice"],
         reason=row["reason"],
     )
+
+
+def _cost(row: dict[str, Any]) -> float:
+    cost: float | None = row["cost_usd"]
+    return float(row["reserved_usd"]) if cost is None else cost
 
 
 def _day(now: datetime) -> Any:

@@ -23,8 +23,8 @@ from healing_pipeline.storage.second_opinions import (
     LetOut,
     Wish,
     calls_about,
+    cases_between,
     committed_usd,
-    judged_calls,
     let_out,
     settle,
 )
@@ -184,9 +184,19 @@ def test_advice_is_read_with_what_then_healed_and_what_was_tried_before(
                 note="",
                 root_cause="key",
             )
-        (judged,) = judged_calls(connection, NOON, later(3600))
-        assert judged_calls(connection, later(3600), later(7200)) == []
-    assert judged.healed_by == "alternate_host"
-    assert judged.tried == ("exponential_backoff_retry", "alternate_host")
-    assert judged.plan == ("exponential_backoff_retry", "alternate_host")
-    assert judged.settled_root_cause == "key"
+        (case,) = cases_between(connection, NOON, later(3600), later(60))
+        assert cases_between(connection, later(3600), later(7200), later(7200)) == []
+    assert (case.healed_by, case.is_over) == ("alternate_host", True)
+    assert case.tried == ("exponential_backoff_retry", "alternate_host")
+    assert case.plan == ("exponential_backoff_retry", "alternate_host")
+    assert (case.root_cause, case.settled_root_cause) == ("key", "key")
+    assert case.order == ADVICE.order
+    assert case.after_plan
+
+
+def test_nothing_is_judged_before_its_time_is_over(database, incident):
+    ended(database, asked(database, wish_for(incident)), GOOD)
+    with database.connection() as connection:
+        (soon,) = cases_between(connection, NOON, later(1), later(60))
+        (then,) = cases_between(connection, NOON, later(1), NOON + ASK_AGAIN_AFTER * 1.01)
+    assert (soon.healed_by, soon.is_over, then.is_over) == (None, False, True)
