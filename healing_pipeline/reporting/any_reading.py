@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
@@ -42,7 +42,7 @@ class Found:
 
 
 def read_json_value(text: str) -> Found:
-    """Any JSON.
+    """Any JSON; objects on a line each are a list of them.
 
     Raises
     ------
@@ -59,13 +59,22 @@ def read_json_value(text: str) -> Found:
         rounded += _digits(said) > 17
         return value
 
-    try:
-        value = json.loads(
-            "\n".join(unfenced(text)),
-            parse_float=number,
-            parse_constant=_refuse,
-            object_pairs_hook=_object,
+    def loaded(said: str) -> Any:
+        return json.loads(
+            said, parse_float=number, parse_constant=_refuse, object_pairs_hook=_object
         )
+
+    lines = unfenced(text)
+    try:
+        if _are_documents(lines):
+            value = []
+            for at, line in enumerate(lines):
+                try:
+                    value += [loaded(line)] if line.strip() else []
+                except json.JSONDecodeError as exc:
+                    raise UnreadableError(f"This is no JSON: {exc.msg}.", _WHOLE, at + 1) from None
+        else:
+            value = loaded("\n".join(lines))
     except json.JSONDecodeError as exc:
         raise UnreadableError(f"This is no JSON: {exc.msg}.", _WHOLE, exc.lineno) from None
     except RecursionError:
@@ -135,6 +144,14 @@ def read_csv_rows(text: str) -> Found:
         cure = "Write a quote within a cell twice, and close every quote."
         raise UnreadableError(f"This is no CSV: {exc}.", cure, lines.line_num) from None
     return Found(rows, ("CSV has no types: cells that look like numbers became numbers.",))
+
+
+def _are_documents(lines: Sequence[str]) -> bool:
+    """Whether each line is an object of its own, as programs write logs."""
+    filled = [line.strip() for line in lines if line.strip()]
+    return len(filled) > 1 and all(
+        line.startswith("{") and line.endswith("}") for line in (filled[0], filled[1])
+    )
 
 
 def _scalar(cell: str) -> Scalar:

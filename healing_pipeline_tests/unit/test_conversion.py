@@ -77,6 +77,12 @@ def test_without_a_wish_toon_becomes_json_and_all_else_toon():
     assert convert("a,b\n1,x\n").text == "[1]{a,b}:\n  1,x"
 
 
+def test_objects_on_a_line_each_are_rows():
+    assert convert('{"a": 1}\n{"a": 2}\n\n').text == "[2]{a}:\n  1\n  2"
+    with pytest.raises(UnreadableError, match="Line 3: This is no JSON"):
+        convert('{"a": 1}\n{"a": 2}\n{"a":\n')
+
+
 @pytest.mark.parametrize(
     ("text", "form"),
     [
