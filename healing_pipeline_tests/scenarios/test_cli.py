@@ -6,23 +6,20 @@ because to start Python and import it all takes a second of a core each time.
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from commands_here import run_here
 
 from healing_pipeline import __version__
 from healing_pipeline.catalog.default import default_config_text
-from healing_pipeline.cli import main
 from healing_pipeline.simulator.control import RunningSimulator, running_simulator
 
 pytestmark = pytest.mark.processes
@@ -88,26 +85,7 @@ class Shell:
 
     def __call__(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a command here."""
-        said, complained = io.StringIO(), io.StringIO()
-        quiet = logging.getLogger("healing_pipeline.storage")  # `healing fetch` makes it so
-        level, code = quiet.level, 0
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(self.folder)
-            for name in [each for each in os.environ if each.startswith("HEALING_")]:
-                patch.delenv(name)
-            for name, value in {**self.environ, **environ}.items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["healing", *arguments])
-            try:
-                with redirect_stdout(said), redirect_stderr(complained):
-                    main()
-            except SystemExit as end:
-                code = int(end.code or 0)
-            finally:
-                quiet.setLevel(level)
-        return subprocess.CompletedProcess(
-            ["healing", *arguments], code, said.getvalue(), complained.getvalue()
-        )
+        return run_here(self.folder, {**self.environ, **environ}, *arguments)
 
     def refuses(self, *arguments: str) -> str:
         """What a command that cannot be done says: one line, and an exit code of 1."""

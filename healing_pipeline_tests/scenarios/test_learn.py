@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from commands_here import run_here
 
 from healing_pipeline.storage.database import connection_info
 
@@ -64,6 +65,11 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def learn_here(self, *arguments: str) -> tuple[int, str, str]:
+        """The command in this process, for what needs none of its own."""
+        done = run_here(self.folder, self.environ, "learn", *arguments)
+        return done.returncode, done.stdout, done.stderr
 
     def learn(self, *arguments: str) -> tuple[int, str, str]:
         process = self.start(*arguments)
@@ -125,9 +131,9 @@ def test_a_span_is_folded_by_a_run_per_source_and_its_policy_is_in_force(project
     assert project.rows("SELECT sum(tries) FROM outer_knowledge") == [(97,)]
     assert project.rows("SELECT source, reason FROM maintenance") == [("fred", "moves house")]
 
-    code, said, _ = project.learn("--rollback")
+    code, said, _ = project.learn_here("--rollback")
     assert (code, said.split(";")[0]) == (0, "Version 1 is active again")
-    code, said, _ = project.learn("--history")
+    code, said, _ = project.learn_here("--history")
     assert code == 0
     assert "2 policies" in said
     assert "1 *" in said
@@ -159,7 +165,7 @@ def test_what_cannot_be_learned_from_is_refused_in_a_line_that_names_the_cure(
 ):
     # Refused before a database is asked for.
     project = Project(tmp_path, "postgresql://nobody@127.0.0.1:9/none")
-    code, out, complained = project.learn(*arguments)
+    code, out, complained = project.learn_here(*arguments)
     assert (code, out) == (1, "")
     (line,) = complained.splitlines()
     assert said in line
