@@ -225,13 +225,16 @@ def diagnose(
             help="An incident's number; without it, what fails now.", show_default=False
         ),
     ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask the configured model for a second opinion first.")
+    ] = False,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """Say what is broken, whom it concerns, and the way from the evidence to that verdict."""
     from healing_pipeline.cli import diagnose as command
 
-    raise typer.Exit(command.diagnose(config, incident, as_json=as_json))
+    raise typer.Exit(command.diagnose(config, incident, as_json=as_json, ask=ask))
 
 
 @app.command()

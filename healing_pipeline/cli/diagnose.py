@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from healing_pipeline.cli.alerts_place import opened
-from healing_pipeline.cli.console import print_json
+from healing_pipeline.cli.console import err, print_json
 from healing_pipeline.cli.diagnose_text import show_all, show_one
+from healing_pipeline.cli.second_opinion import ask_now, calls_document
 from healing_pipeline.control.diagnosing import Diagnosed, causes_now, groups_of
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.incidents.evidence import standings
@@ -24,8 +25,12 @@ LARGEST = 2**63 - 1
 NEAR = 5
 
 
-def diagnose(config: Path, incident_id: int | None, *, as_json: bool) -> int:
-    """Print one incident, or all that fails now; 0 when that could be read."""
+def diagnose(config: Path, incident_id: int | None, *, as_json: bool, ask: bool = False) -> int:
+    """Print one incident, or all that fails now; 0 when that could be read.
+
+    With `ask` the configured model is asked about it before; 1 when it gave no advice.
+    """
+    told = _asked(config, incident_id) if ask else None
     with opened(config) as (catalog, connection, now):
         groups = groups_of(policy_in_force(connection))
         live = causes_now(connection, standings(catalog), now, groups=groups)
@@ -33,13 +38,26 @@ def diagnose(config: Path, incident_id: int | None, *, as_json: bool) -> int:
             document: Any = _all(connection, live)
         else:
             document = _one(_story(connection, incident_id), incident_id, live, now)
+            document["second_opinion"] = calls_document(connection, document["incident"])
     if as_json:
         print_json(document)
     elif incident_id is None:
         show_all(document, now)
     else:
         show_one(document)
+    if told is not None:
+        err.print(f"No second opinion: {told}.", markup=False)
+        return 1
     return 0
+
+
+def _asked(config: Path, incident_id: int | None) -> str | None:
+    if incident_id is None:
+        raise ConfigurationError(
+            "Nobody can be asked about all that fails at once.",
+            "Name an incident: `healing diagnose 7 --ask`.",
+        )
+    return ask_now(config, incident_id)
 
 
 def _all(connection: Any, live: Diagnosed) -> list[dict[str, Any]]:
@@ -81,7 +99,7 @@ def _one(story: JointStory, asked: int, live: Diagnosed, now: datetime) -> dict[
         "incidents": [_member(each) for each in story.members],
         "plan": [asdict(each) for each in story.plan],
         "tried": [asdict(each) for each in story.tried],
-        "second_opinion": None,
+        "second_opinion": [],
         "verdicts": [_said(each) for each in story.diagnoses],
     }
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from healing_pipeline.alerting.wording import lasted
 from healing_pipeline.cli.console import COLOURS, out
+from healing_pipeline.cli.second_opinion import show_calls
 
 _STATES = {"resolved": "green", "healed": "yellow", "healing": "yellow"}
 _SEVERITIES = {"critical": "bold red", "error": "red", "warning": "yellow"}
@@ -50,6 +51,7 @@ def show_one(document: Mapping[str, Any]) -> None:
     _show_members(document)
     _show_plan(document)
     _show_tried(document)
+    show_calls(document["second_opinion"])
     _show_history(document)
 
 

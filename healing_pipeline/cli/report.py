@@ -17,6 +17,7 @@ from healing_pipeline.cli.report_learning import (
     learning_document,
     show_learning,
 )
+from healing_pipeline.cli.second_opinion import read_score, show_score
 from healing_pipeline.control.learning_run import read_learning
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog, state_dir
@@ -40,7 +41,7 @@ def report(config: Path, *, hours: float, as_json: bool, pictures: Path | None =
         raise ConfigurationError(
             f"{hours:g} hours cannot be reported on.", "Give --hours between 0 and 8784."
         )
-    load_catalog(config, os.environ)
+    catalog = load_catalog(config, os.environ)
     address = resolve_database(os.environ, state_dir(os.environ))
     try:
         with Database(address.url) as database:
@@ -53,6 +54,7 @@ def report(config: Path, *, hours: float, as_json: bool, pictures: Path | None =
                 joint = joint_incidents_since(connection, since, 1000)
                 remedies = summary_by_strategy(connection, since, now)
                 learned = read_learning(connection, now)
+                advised = read_score(connection, catalog, since, now)
     finally:
         address.close()
     if as_json:
@@ -61,11 +63,13 @@ def report(config: Path, *, hours: float, as_json: bool, pictures: Path | None =
             {
                 **document,
                 "joint_incidents": [_joint(each) for each in joint],
+                "second_opinion": advised,
                 "learning": learning_document(learned),
             }
         )
     else:
         _show(rows, joint, remedies, hours)
+        show_score(advised)
         show_learning(learned)
     if pictures is not None:
         drawn = draw(learned, pictures)

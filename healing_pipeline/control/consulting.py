@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,6 +95,11 @@ class Asked:
         if written is None:
             return HeldBack(f"{told.get('outcome')}: {told.get('reason')}")
         return advice_of(written, self.choices)
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until it is on record, so many seconds at most."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout_s)
 
     def leave(self) -> None:
         """Wait no longer; the answer goes on record all the same."""

@@ -84,6 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("channels", "client"),
         "control.alert_firing",
         *("control.alerting", "control.alerts_process", "control.delivering"),
+        "control.consulting_on_demand",
         "control.diagnosing",
         # `healing learn` folds by runs of the installation's Dagster.
         *("control.learning_run", "definitions"),
