@@ -110,7 +110,7 @@ FALLBACK_CHAINS = Structure(
         _given("source", "string", "Whose it is"),
         _given("fidelity", "string", "The best label of its answers"),
         _given("accepted", "bool", "Whether readers of this endpoint take that label"),
-        _given("in_use", "bool", "Whether readers are served this way now"),
+        _given("in_use", "bool", "Whether readers are served by that strategy now"),
     ),
     "One level of an endpoint's fallback chain.",
 )

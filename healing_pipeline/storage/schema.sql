@@ -76,6 +76,11 @@ CREATE INDEX attempt_by_endpoint ON healing.attempt (endpoint, at);
 CREATE INDEX attempt_by_time ON healing.attempt (at);
 CREATE INDEX attempt_by_source ON healing.attempt (source, at);
 CREATE INDEX attempt_by_request ON healing.attempt (request_id);
+-- Failures are few among what was seen: reports find the newest of them, and what was tried against
+-- them, without reading the rest.
+CREATE INDEX attempt_that_failed
+    ON healing.attempt (at) WHERE strategy = 'plain' AND failure_class <> 'ok';
+CREATE INDEX attempt_of_strategy ON healing.attempt (at) WHERE strategy <> 'plain';
 CREATE TRIGGER attempt_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.attempt
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
 
@@ -135,6 +140,7 @@ CREATE TABLE healing.probe_result (
 );
 CREATE INDEX probe_result_by_endpoint ON healing.probe_result (endpoint, at);
 CREATE INDEX probe_result_by_time ON healing.probe_result (at);
+CREATE INDEX probe_result_that_failed ON healing.probe_result (at) WHERE failure_class <> 'ok';
 CREATE TRIGGER probe_result_is_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.probe_result
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
