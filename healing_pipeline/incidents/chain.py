@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from healing_pipeline.incidents.cause import Cause, Link, Place, PlaceKind, RootCause
 from healing_pipeline.incidents.evidence import Evidence
 from healing_pipeline.incidents.natures import Nature
-from healing_pipeline.incidents.sightings import Ground, View, view_since
+from healing_pipeline.incidents.sightings import Ground, View, places_in
 from healing_pipeline.incidents.weighing import COMES_AND_GOES, Fault
 
 # Names that a line lists before it says "and 12 more".
@@ -41,13 +42,12 @@ def chain_of(
     together: Sequence[int],
 ) -> tuple[Link, ...]:
     """The links from what fails at a source to one cause of it."""
-    view = view_since(ground, fault.since)
     links = [
         link_of_own_network(evidence),
-        _signs(ground, fault, view, members),
-        _hosts(ground, fault, view),
-        _keys(ground, fault, view),
-        _others(ground, fault, view, scope),
+        _signs(ground, fault, members),
+        _hosts(ground, fault),
+        _keys(ground, fault),
+        _others(ground, fault, scope),
         _coming_and_going(fault),
         _learned(ground, members, scope, together),
         Link(
@@ -128,12 +128,13 @@ def _apart(at: datetime, began_at: datetime) -> str:
     return f"{abs(seconds):.0f} s {'later' if seconds > 0 else 'before'}"
 
 
-def _signs(ground: Ground, fault: Fault, view: View, members: int) -> Link:
+def _signs(ground: Ground, fault: Fault, members: int) -> Link:
     """What the calls said that the fault explains."""
     counts: Counter[str] = Counter()
     calls = failed = 0
-    for (way, bit), tally in view.tally.items():
-        if fault.explained.get(way, 0) >> bit & 1:
+    for way, bits in fault.explained.items():
+        for bit in places_in(bits):
+            tally = fault.view.tally[way, bit]
             calls += sum(tally.values())
             for sign, count in tally.items():
                 if sign is not None:
@@ -143,8 +144,8 @@ def _signs(ground: Ground, fault: Fault, view: View, members: int) -> Link:
     follows = "one fault that shows itself in several ways" if len(counts) > 1 else "one fault"
     return Link(
         "What do the calls say?",
-        f"{_listed(ground.ids(members))} failed {failed} of {calls} calls since"
-        f" {fault.since:%H:%M:%S}: {said}",
+        f"{_listed(ground, members)} failed {failed} of {calls} calls since"
+        f" {fault.view.since:%H:%M:%S}: {said}",
         follows if members.bit_count() > 1 else f"it is a matter of {_matter(fault.nature)}",
     )
 
@@ -165,15 +166,15 @@ def _matter(nature: Nature) -> str:
     }[nature]
 
 
-def _hosts(ground: Ground, fault: Fault, view: View) -> Link | None:
+def _hosts(ground: Ground, fault: Fault) -> Link | None:
     """Whether another host of the source answers."""
-    hosts = sorted({host for each in ground.endpoints for host in each.hosts})
+    hosts = ground.hosts
     question = f"Does another host of {ground.source} answer?"
     if len(hosts) < 2:
         if fault.nature is not Nature.DOWN:
             return None
         return Link(question, f"{''.join(hosts)} is its only one", "host and provider are one")
-    counts = {host: _calls(view, fault.spot.part.members, host=host) for host in hosts}
+    counts = {host: _calls(fault.view, fault.spot.part.members, host=host) for host in hosts}
     said = "; ".join(f"{host} {_answered(*counts[host])}" for host in hosts)
     if fault.spot.host is not None:
         return Link(question, said, f"it is host {fault.spot.host}, not {ground.source}")
@@ -186,15 +187,15 @@ def _hosts(ground: Ground, fault: Fault, view: View) -> Link | None:
     return Link(question, said, "it cannot be told whether another host would do")
 
 
-def _keys(ground: Ground, fault: Fault, view: View) -> Link | None:
+def _keys(ground: Ground, fault: Fault) -> Link | None:
     """Whether another key is accepted."""
     if fault.nature not in (Nature.KEY, Nature.QUOTA, Nature.PLAN):
         return None
     question = "Is another key accepted?"
-    keys = list(dict.fromkeys(key for each in ground.endpoints for key in each.keys))
+    keys = ground.keys
     if not keys:
         return Link(question, f"{ground.source} takes none", "it is said of us, by our address")
-    counts = {key: _calls(view, fault.spot.part.members, key=key) for key in keys}
+    counts = {key: _calls(fault.view, fault.spot.part.members, key=key) for key in keys}
     said = "; ".join(f"{key} {_answered(*counts[key])}" for key in keys)
     if fault.spot.key is not None:
         rest = [key for key in keys if key != fault.spot.key]
@@ -209,14 +210,13 @@ def _keys(ground: Ground, fault: Fault, view: View) -> Link | None:
     return Link(question, said, "it is not the key alone")
 
 
-def _others(ground: Ground, fault: Fault, view: View, scope: int) -> Link | None:
+def _others(ground: Ground, fault: Fault, scope: int) -> Link | None:
     """Whether other endpoints of the source answer by the same way."""
-    own = [ground.home[bit] for bit in ground.failing if scope >> bit & 1]
-    ways = set(own)
+    view = fault.view
     well = failed = 0
-    for way in ways:
-        well |= view.good.get(way, 0) & ~view.failed(way)
-        failed |= view.failed(way)
+    for way in ground.homes:
+        well |= ground.homes[way] & view.good.get(way, 0) & ~view.failed(way)
+        failed |= ground.homes[way] & view.failed(way)
     unseen = ground.everything & ~well & ~failed
     question = f"Do other endpoints of {ground.source} answer since?"
     found = (
@@ -229,7 +229,7 @@ def _others(ground: Ground, fault: Fault, view: View, scope: int) -> Link | None
         if outside:
             return Link(
                 question,
-                f"{found}; among those that do: {_listed(ground.ids(outside))}",
+                f"{found}; among those that do: {_listed(ground, outside)}",
                 f"it is {_called(ground, fault)}, not all of {ground.source}",
             )
         return Link(question, found, f"what fails has in common: {_called(ground, fault)}")
@@ -266,7 +266,7 @@ def _learned(ground: Ground, members: int, scope: int, together: Sequence[int]) 
     most = max(known, key=lambda each: ((each & scope).bit_count(), each))
     return Link(
         "Did they fail together before?",
-        f"{_listed(ground.ids(most & members))} did",
+        f"{_listed(ground, most & members)} did",
         "one thing that they share is likelier than several",
     )
 
@@ -276,10 +276,12 @@ def _calls(
 ) -> tuple[int, int]:
     """Good and bad calls of some endpoints at a host or with a key."""
     good = bad = 0
-    for (way, bit), tally in view.tally.items():
-        if members >> bit & 1 and host in (None, way.host) and key in (None, way.key):
-            well = tally.get(None, 0)
-            good, bad = good + well, bad + sum(tally.values()) - well
+    for way in {*view.good, *view.bad}:
+        if host in (None, way.host) and key in (None, way.key):
+            for bit in places_in(members & (view.good.get(way, 0) | view.failed(way))):
+                tally = view.tally[way, bit]
+                well = tally.get(None, 0)
+                good, bad = good + well, bad + sum(tally.values()) - well
     return good, bad
 
 
@@ -295,7 +297,7 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 or what == "more" else f"{count} {what}s"
 
 
-def _listed(names: Sequence[str]) -> str:
-    if len(names) <= MOST_NAMES:
-        return ", ".join(names)
-    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
+def _listed(ground: Ground, bits: int) -> str:
+    names = [ground.endpoints[bit].endpoint for bit in islice(places_in(bits), MOST_NAMES)]
+    more = bits.bit_count() - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")

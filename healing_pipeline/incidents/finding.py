@@ -15,7 +15,7 @@ from healing_pipeline.incidents.detection import Severity, severity_of
 from healing_pipeline.incidents.evidence import Evidence, Failing
 from healing_pipeline.incidents.natures import Nature, root_cause_at
 from healing_pipeline.incidents.own_network import LOST
-from healing_pipeline.incidents.sightings import Ground, grounds, view_since
+from healing_pipeline.incidents.sightings import Ground, grounds
 from healing_pipeline.incidents.weighing import COMES_AND_GOES, Fault, at_home, faults_of
 
 # An answer that was asked for so long after a failure proves that we were not cut off then.
@@ -102,8 +102,7 @@ def _cause(
     members = sorted(
         (each for bit, each in ground.failing.items() if bits >> bit & 1), key=_detected
     )
-    hosts = {host for each in ground.endpoints for host in each.hosts}
-    one_host = fault.spot.host is not None and len(hosts) > 1
+    one_host = fault.spot.host is not None and len(ground.hosts) > 1
     root_cause = root_cause_at(fault.nature, one_host=one_host)
     scope = scope_of(ground, fault, bits)
     place = _place(ground, fault, scope)
@@ -120,17 +119,14 @@ def _cause(
 
 def scope_of(ground: Ground, fault: Fault, members: int) -> int:
     """Whom a fault hits: all whose own way leads past it, but for those that got through since."""
-    spot = fault.spot
-    hit = 0
-    for bit in range(len(ground.endpoints)):
-        if spot.part.members >> bit & 1 and spot.takes(ground.home[bit]):
-            hit |= 1 << bit
+    spot, view = fault.spot, fault.view
+    hit = cleared = 0
+    for way, bits in ground.homes.items():
+        if spot.takes(way):
+            hit |= bits & spot.part.members
+        cleared |= bits & view.good.get(way, 0) & ~view.failed(way)
     if fault.share >= COMES_AND_GOES:
-        view = view_since(ground, fault.since)
-        for bit in range(len(ground.endpoints)):
-            way = ground.home[bit]
-            if view.good.get(way, 0) >> bit & 1 and not view.failed(way) >> bit & 1:
-                hit &= ~(1 << bit)
+        hit &= ~cleared
     # Who fails in another way has a cause of its own, and may have this one besides.
     return hit | members
 

@@ -7,9 +7,10 @@ outage says nothing about it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import log2
 
 from healing_pipeline.incidents.evidence import PROBE, Evidence, Failing, Seen, Standing
 from healing_pipeline.incidents.natures import OWN, STRANGENESS, Sign, sign_of
@@ -18,6 +19,7 @@ from healing_pipeline.probing.failure_class import FailureClass
 PLAIN = "plain"
 # A good call of less than this before the first bad one went out together with it.
 JUST_BEFORE = timedelta(seconds=2)
+SOONEST_S = 0.001
 
 # What answers sooner than this after a failure may be of a fault that comes and goes.
 OVER_AFTER = timedelta(seconds=5)
@@ -78,6 +80,10 @@ class Ground:
         Open incidents by the endpoint's bit.
     home : tuple of Way
         By bit: how the endpoint is asked first.
+    homes : Mapping[Way, int]
+        The other way round.
+    hosts, keys : tuple of str
+        All that the source has.
     """
 
     source: str
@@ -85,6 +91,9 @@ class Ground:
     failing: Mapping[int, Failing]
     calls: tuple[Call, ...]
     home: tuple[Way, ...]
+    homes: Mapping[Way, int]
+    hosts: tuple[str, ...]
+    keys: tuple[str, ...]
 
     @property
     def everything(self) -> int:
@@ -93,7 +102,15 @@ class Ground:
 
     def ids(self, bits: int) -> list[str]:
         """The endpoints of a set."""
-        return [each.endpoint for bit, each in enumerate(self.endpoints) if bits >> bit & 1]
+        return [self.endpoints[bit].endpoint for bit in places_in(bits)]
+
+
+def places_in(bits: int) -> Iterator[int]:
+    """The places of a set, the lowest first."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
 
 
 @dataclass
@@ -111,7 +128,7 @@ class View:
     mixed : list
         Who failed and was answered by the same way: the way, the bit, how often each.
     just_before : dict
-        By way and bit: when it was last answered, where that was just before.
+        Who was answered just before, by way, by how many times `SOONEST_S` doubled before.
     tally : dict
         By way and bit: how often it was answered (None), and how often it failed with each sign.
     """
@@ -121,7 +138,7 @@ class View:
     good: dict[Way, int] = field(default_factory=lambda: defaultdict(int))
     other_good: dict[Way, int] = field(default_factory=lambda: defaultdict(int))
     mixed: list[tuple[Way, int, int, int]] = field(default_factory=list)
-    just_before: dict[tuple[Way, int], datetime] = field(default_factory=dict)
+    just_before: dict[int, dict[Way, int]] = field(default_factory=dict)
     tally: dict[tuple[Way, int], dict[Sign | None, int]] = field(default_factory=dict)
     _failed: dict[Way, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -178,12 +195,19 @@ def _ground(
     ]
     calls.sort(key=lambda each: (each.at, each.bit, each.way, each.own, each.sign or ""))
     first = _first_ways(endpoints, calls)
+    home = tuple(_home(bit, each, first) for bit, each in enumerate(endpoints))
+    homes: dict[Way, int] = defaultdict(int)
+    for bit, way in enumerate(home):
+        homes[way] |= 1 << bit
     return Ground(
         source=source,
         endpoints=tuple(endpoints),
         failing={bits[each.endpoint]: each for each in failing},
         calls=tuple(calls),
-        home=tuple(_home(bit, each, first) for bit, each in enumerate(endpoints)),
+        home=home,
+        homes=homes,
+        hosts=tuple(dict.fromkeys(host for each in endpoints for host in each.hosts)),
+        keys=tuple(dict.fromkeys(key for each in endpoints for key in each.keys)),
     )
 
 
@@ -212,7 +236,9 @@ def view_since(ground: Ground, since: datetime) -> View:
     calls = [each for each in ground.calls if each.at >= since]
     for call in ground.calls:
         if since - JUST_BEFORE < call.at < since and call.own and call.sign is None:
-            view.just_before[call.way, call.bit] = call.at
+            apart_s = (since - call.at).total_seconds()
+            answered = view.just_before.setdefault(max(0, int(log2(apart_s / SOONEST_S))), {})
+            answered[call.way] = answered.get(call.way, 0) | 1 << call.bit
     over_at = _over_at(ground, since)
     haste = _haste(calls)
     for call in calls:

@@ -7,10 +7,12 @@ be worth. The fault that saves most is taken, and what it leaves unexplained is 
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from healing_pipeline.incidents.cause import PlaceKind
 from healing_pipeline.incidents.natures import (
@@ -25,7 +27,14 @@ from healing_pipeline.incidents.natures import (
     Sign,
 )
 from healing_pipeline.incidents.parts import Part, is_one_subject, parts_of
-from healing_pipeline.incidents.sightings import JUST_BEFORE, Ground, View, Way, view_since
+from healing_pipeline.incidents.sightings import (
+    JUST_BEFORE,
+    SOONEST_S,
+    Ground,
+    View,
+    Way,
+    view_since,
+)
 
 # What a failure is worth to whoever explains it: more than any price, so that none stays open.
 EXPLAINED = 8.0
@@ -65,6 +74,8 @@ class Fault:
 
     Attributes
     ----------
+    view : View
+        What was seen since it began.
     share : float
         Of the calls that it hits, those that fail.
     explained : Mapping[Way, int]
@@ -75,7 +86,7 @@ class Fault:
 
     nature: Nature
     spot: Spot
-    since: datetime
+    view: View
     share: float
     explained: Mapping[Way, int]
     worth: float
@@ -99,36 +110,74 @@ def faults_of(ground: Ground, together: Iterable[int] = ()) -> Iterator[Fault]:
     views = [view_since(ground, each) for each in _beginnings(ground)]
     spots = list(_spots(ground, parts, views))
     left = [{way: dict(signs) for way, signs in view.bad.items()} for view in views]
+
+    heap = [
+        _Candidate(-_at_most(rest, spot), number, at, "", None)
+        for at, rest in enumerate(left)
+        for number, spot in enumerate(spots)
+    ]
+    heapq.heapify(heap)
     unassigned = failing
-    while unassigned:
-        best: Fault | None = None
-        for view, rest in zip(views, left, strict=True):
-            for spot in spots:
-                if not spot.part.members & unassigned:
-                    continue
-                for fault in _weighed(ground, view, rest, spot, groups):
-                    if best is None or fault.worth > best.worth + 1e-9:
-                        best = fault
+    while unassigned and heap:
+        first = heapq.heappop(heap)
+        # What others have explained by now is worth nothing more here.
+        weighed = _weighed(ground, views[first.at], left[first.at], spots[first.order], groups)
+        again = [
+            _Candidate(-round(fault.worth, 6), first.order, first.at, fault.nature, fault)
+            for fault in weighed
+            if first.nature in ("", fault.nature)
+        ]
+        best = min(again, default=None)
         if best is None:
-            return
-        done = at_home(ground, best) & unassigned
+            continue
+        if (heap and heap[0] < best) or len(again) > 1:
+            for each in again:
+                heapq.heappush(heap, each)
+            continue
+        assert best.fault is not None, "it was weighed just now"
+        done = at_home(ground, best.fault) & unassigned
         for rest in left:
-            for way, bits in best.explained.items():
+            for way, bits in best.fault.explained.items():
                 for sign in rest.get(way, {}):
                     rest[way][sign] &= ~bits
         if done:
             unassigned &= ~done
-            yield best
+            yield best.fault
+
+
+class _Candidate(NamedTuple):
+    """A fault in the order of taking; of equals, the larger place and the earlier beginning.
+
+    Without a nature nothing was weighed yet, and `dear` is what no fault there can be cheaper than.
+    """
+
+    dear: float
+    order: int
+    at: int
+    nature: str
+    fault: Fault | None
+
+    def __lt__(self, other: tuple[Any, ...]) -> bool:
+        return self[:4] < other[:4]
+
+
+def _at_most(left: Left, spot: Spot) -> float:
+    """What a fault at a spot could be worth if it explained all that fails there for nothing."""
+    members = spot.part.members
+    return KNOWN_TOGETHER + EXPLAINED * sum(
+        (bits & members).bit_count()
+        for way, signs in left.items()
+        if spot.takes(way)
+        for bits in signs.values()
+    )
 
 
 def at_home(ground: Ground, fault: Fault) -> int:
     """Which open incidents a fault explains: those whose own way failed by it."""
     bits = 0
     for way, explained in fault.explained.items():
-        for bit in ground.failing:
-            if explained >> bit & 1 and ground.home[bit] == way:
-                bits |= 1 << bit
-    return bits
+        bits |= explained & ground.homes.get(way, 0)
+    return bits & _bits(ground.failing)
 
 
 def _bits(places: Iterable[int]) -> int:
@@ -154,8 +203,7 @@ def _spots(ground: Ground, parts: list[Part], views: list[View]) -> Iterator[Spo
     ways = {way for view in views for way in (*view.bad, *view.good)}
     hosts = sorted({each.host for each in ways})
     keys = sorted({each.key for each in ways} - {""})
-    several = len({host for each in ground.endpoints for host in each.hosts}) > 1
-    by_host = hosts if several else []
+    by_host = hosts if len(ground.hosts) > 1 else []
     whole = Part(ground.source, ground.everything)
     yield Spot(whole, PlaceKind.SOURCE)
     for host in by_host:
@@ -214,7 +262,7 @@ def _weighed(
         if any(each & ~members == 0 for each in groups):
             price -= KNOWN_TOGETHER
         worth = EXPLAINED * count - price - against - MASKED * masked
-        yield Fault(nature, spot, view.since, share, explained, worth)
+        yield Fault(nature, spot, view, share, explained, worth)
 
 
 def _elsewhere(sign: Sign, count: int, nature: Nature) -> float:
@@ -236,7 +284,7 @@ def _price(nature: Nature, spot: Spot, ground: Ground) -> float:
             price += 0.25
         price += AT_ONE_HOST if spot.host is not None else 0.0
         return price + (WITH_ONE_KEY if spot.key is not None else 0.0)
-    if spot.kind is PlaceKind.SOURCE and not any(each.keys for each in ground.endpoints):
+    if spot.kind is PlaceKind.SOURCE and not ground.keys:
         # Without keys, what is said of us is said of our address.
         return min(prices.get(PlaceKind.SOURCE, UNHEARD_OF), prices.get(PlaceKind.KEY, math.inf))
     return prices.get(spot.kind, UNHEARD_OF)
@@ -259,13 +307,12 @@ def _narrow(view: View, spot: Spot) -> float:
     Calls that go out together see the same world. A good one from well before says nothing.
     """
     members = spot.part.members
-    times = [
-        at for (way, bit), at in view.just_before.items() if members >> bit & 1 and spot.takes(way)
-    ]
-    if not times:
-        return 0.0
-    apart_s = max((view.since - max(times)).total_seconds(), 0.001)
-    return min(NARROW, math.log(JUST_BEFORE.total_seconds() / apart_s))
+    for doubled in sorted(view.just_before):
+        for way, bits in view.just_before[doubled].items():
+            if bits & members and spot.takes(way):
+                apart_s = SOONEST_S * 2**doubled
+                return min(NARROW, math.log(JUST_BEFORE.total_seconds() / apart_s))
+    return 0.0
 
 
 def _against(view: View, spot: Spot, explained: Mapping[Way, int], share: float) -> float:
