@@ -8,7 +8,8 @@ from typing import Any
 from healing_pipeline import __version__
 from healing_pipeline.catalog.values import Catalog, Endpoint
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.web.problems import KINDS, TYPES_AT
+from healing_pipeline.web.openapi_reports import REPORTS_TAG, report_paths
+from healing_pipeline.web.problems import KINDS, OF_REPORTS, TYPES_AT
 
 Json = dict[str, Any]
 
@@ -59,10 +60,11 @@ def openapi_document(catalog: Catalog) -> Json:
         },
         "servers": [{"url": "/"}],
         "security": [{}, {"token": []}],
-        "tags": [{"name": name} for name in catalog.sources],
+        "tags": [*({"name": name} for name in catalog.sources), {"name": REPORTS_TAG}],
         "paths": {
             **{f"/v1/{each.id}": _path(each) for each in catalog.endpoints.values()},
             **{f"/proxy/{name}/{{path}}": _proxy(name) for name in catalog.sources},
+            **report_paths(),
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -145,7 +147,7 @@ def _proxy(source: str) -> Json:
 
 
 def _responses() -> Json:
-    statuses = sorted({str(kind.status) for kind in KINDS.values()})
+    statuses = sorted({str(kind.status) for name, kind in KINDS.items() if name not in OF_REPORTS})
     return {"200": {"$ref": "#/components/responses/Data"}, **dict.fromkeys(statuses, PROBLEM)}
 
 

@@ -98,6 +98,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "There is no such page.",
             "Data is below /v1 and /proxy; /docs says what there is.",
         ),
+        "not-acceptable": Kind(
+            406,
+            "A report does not come in that form.",
+            "`Accept` names no media type that there is; `available` lists those. `?format=` names "
+            "one as well, and outweighs `Accept`.",
+        ),
+        "storage-away": Kind(
+            503,
+            "Reports are made from PostgreSQL, and it does not answer.",
+            "It is away, too slow, or asked by too many. Market data is served without it. Ask "
+            "again in some seconds, for fewer hours or rows if it was too slow.",
+        ),
         "internal-error": Kind(
             500,
             "The gateway made a mistake.",
@@ -105,6 +117,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
     }
 )
+
+
+# What data never ends in.
+OF_REPORTS = frozenset({"not-acceptable", "storage-away"})
 
 
 @dataclass(frozen=True, slots=True)

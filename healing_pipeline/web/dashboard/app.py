@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from starlette.routing import BaseRoute, Route
 
+from healing_pipeline.web import reports
 from healing_pipeline.web.dashboard import (
     alerts_page,
     endpoint_page,
@@ -31,6 +32,7 @@ PAGES: tuple[Callable[[Dashboard], list[BaseRoute]], ...] = (
     metrics.pages_of,
     reports_page.pages_of,
     learning_page.pages_of,
+    reports.pages_of,
 )
 
 

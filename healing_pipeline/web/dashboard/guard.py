@@ -22,6 +22,7 @@ from healing_pipeline.web.dashboard.rendering import ASSETS_AT, AT, sheet_hash
 
 _LOG = logging.getLogger(__name__)
 
+REPORTS_AT = "/reports"
 MOST_BODY_BYTES = 64 * 1024
 CHANGES_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -40,7 +41,7 @@ PROTECTION = {
 
 
 class Guard:
-    """Everything below `/health-dashboard`; what is elsewhere goes by.
+    """Everything below `/health-dashboard` and `/reports`; what is elsewhere goes by.
 
     Parameters
     ----------
@@ -143,8 +144,8 @@ def _bounded(receive: Receive) -> Receive:
 
 
 def is_dashboards(path: str) -> bool:
-    """Whether a path is one of the dashboard's."""
-    return path in {AT, "/metrics"} or path.startswith(f"{AT}/")
+    """Whether a path is one of the dashboard's, or one of a report's."""
+    return path in {AT, "/metrics", REPORTS_AT} or path.startswith((f"{AT}/", f"{REPORTS_AT}/"))
 
 
 def name_in(host: str) -> str:

@@ -1,0 +1,100 @@
+"""The part of the OpenAPI document that tells of reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from healing_pipeline.reporting.columns import Column
+from healing_pipeline.reporting.forms import FORMS
+from healing_pipeline.reporting.structures import STRUCTURES
+
+Json = dict[str, Any]
+
+REPORTS_TAG = "reports"
+REPORT_FORMS = {each.name: each.media_type for each in FORMS.values()}
+_TYPES: dict[str, Json] = {
+    "string": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "timestamp": {"type": "string", "format": "date-time"},
+}
+_REFUSED = {"$ref": "#/components/responses/Problem"}
+_REFUSALS = dict.fromkeys(("400", "401", "405", "406", "500", "503"), _REFUSED)
+_HOURS: Json = {
+    "name": "hours",
+    "in": "query",
+    "description": "How far back to look.",
+    "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 744, "default": 24},
+}
+_LIMIT: Json = {
+    "name": "limit",
+    "in": "query",
+    "description": "Rows at most; `cut` says when there were more.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1_000},
+}
+_FORMAT: Json = {
+    "name": "format",
+    "in": "query",
+    "description": "Instead of `Accept`.",
+    "schema": {"type": "string", "enum": list(REPORT_FORMS)},
+}
+
+
+def report_paths() -> Json:
+    """The list of reports, the digest, and a path for each structure."""
+    return {
+        "/reports": _path("reports.list", "Which reports there are", [_FORMAT], _every_form({})),
+        "/reports/digest": _path(
+            "reports.digest",
+            "What a language model has to know of the window, in at most 500 tokens",
+            [_HOURS],
+            {each: {"schema": {"type": "string"}} for each in ("text/toon", "text/plain")},
+        ),
+        **{
+            f"/reports/{each.name}": _path(
+                f"reports.{each.name}",
+                each.description,
+                [_HOURS, _LIMIT, _FORMAT],
+                _every_form(_document(each.name, each.columns)),
+            )
+            for each in STRUCTURES.values()
+        },
+    }
+
+
+def _path(name: str, summary: str, parameters: list[Json], content: Json) -> Json:
+    return {
+        "get": {
+            "operationId": name,
+            "tags": [REPORTS_TAG],
+            "summary": summary,
+            "parameters": parameters,
+            "responses": {"200": {"description": "The report.", "content": content}, **_REFUSALS},
+        }
+    }
+
+
+def _every_form(document: Json) -> Json:
+    text: Json = {"schema": {"type": "string"}}
+    return {
+        media_type: {"schema": document} if name == "json" else text
+        for name, media_type in REPORT_FORMS.items()
+    }
+
+
+def _document(name: str, columns: tuple[Column, ...]) -> Json:
+    row = {
+        "type": "object",
+        "required": [each.name for each in columns],
+        "properties": {each.name: _column(each) for each in columns},
+    }
+    rows = {"type": "array", "items": row}
+    return {"type": "object", "required": [name], "properties": {name: rows}}
+
+
+def _column(column: Column) -> Json:
+    schema = {**_TYPES[column.type], "description": column.description}
+    if column.nullable:
+        schema["type"] = [schema["type"], "null"]
+    return schema
