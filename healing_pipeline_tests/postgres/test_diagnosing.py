@@ -9,7 +9,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 from alert_world import emptied
-from conftest import TEMPLATE
 from outages import QUOTES, RATES, SERIES, Outages
 from storage_samples import at_once, failed_attempt
 
@@ -27,7 +26,7 @@ from healing_pipeline.storage.own_outages import note_own_outage, note_own_outag
 def database_url(pg_server) -> Iterator[str]:
     """One database for all of them: each empties it."""
     name = f"test_{uuid4().hex}"
-    pg_server.create(name, TEMPLATE)
+    pg_server.create(name, "healing_template")
     yield pg_server.url(name)
     pg_server.drop(name)
 

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from conftest import TEMPLATE
 from storage_samples import AAPL, NOON, answer, attempt, begin, failed_attempt, later, probe
 
 from healing_pipeline.catalog.values import (
@@ -105,7 +104,7 @@ def tell(connection: psycopg.Connection) -> None:
 def url(pg_server):
     """One database for all tests of this file: none of them changes it."""
     name = f"test_{uuid4().hex}"
-    pg_server.create(name, TEMPLATE)
+    pg_server.create(name, "healing_template")
     yield pg_server.url(name)
     pg_server.drop(name)
 
