@@ -28,6 +28,7 @@ from healing_pipeline.channels.opening import open_channel
 from healing_pipeline.cli.console import out, print_json
 from healing_pipeline.control.alerts_process import AlertsProcess
 from healing_pipeline.control.delivering import Sender, senders_of
+from healing_pipeline.control.diagnosing import Diagnosing
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.incidents.detection import Severity
@@ -41,7 +42,7 @@ from healing_pipeline.storage.migration import migrate
 
 # A connection for what each channel has in hand and one for the recipients it notes; one for each
 # of the other parts.
-EACH_CHANNEL, OTHER_PARTS = 2, 5
+EACH_CHANNEL, OTHER_PARTS = 2, 6
 SHOWN_FOR = timedelta(days=7)
 MOST_SHOWN = 200
 # Another process may have the test in hand; it is given as long as a try of ours, and this.
@@ -71,6 +72,7 @@ def run(config: Path) -> int:
             database,
             settings,
             senders,
+            diagnose=Diagnosing(catalog).look,
             evaluate=alerting.evaluate,
             fold=fold_quarters,
             now=clock.now,

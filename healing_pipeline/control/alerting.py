@@ -23,12 +23,9 @@ from healing_pipeline.control.alert_errors import ErrorWatch
 from healing_pipeline.control.alert_firing import fire, mutes_at, recover, said, save_message
 from healing_pipeline.control.alert_recovering import close_well, note_health
 from healing_pipeline.control.dead_mans_switch import DeadMansSwitch
-from healing_pipeline.control.diagnosing import diagnose_open, groups_of
 from healing_pipeline.control.escalating import tell_escalated
-from healing_pipeline.incidents.evidence import standings
 from healing_pipeline.storage import alert_groups, alert_watch, alerts, error_counts
 from healing_pipeline.storage.alert_groups import AlertGroup
-from healing_pipeline.storage.policies import active_policy, active_version
 
 __all__ = ["Alerting", "Evaluation", "fire", "recover"]
 
@@ -79,9 +76,6 @@ class Alerting:
         self._switch = DeadMansSwitch(catalog)
         self._held: frozenset[int] = frozenset()
         self._faulty: set[str] = set()
-        self._places = standings(catalog)
-        self._policy_version: int | None = None
-        self._groups: tuple[frozenset[str], ...] = ()
 
     def evaluate(self, connection: Connection[Any], now: datetime) -> Evaluation:
         """Look at everything once, in the caller's transaction; to be called each second or two.
@@ -101,8 +95,6 @@ class Alerting:
         mutes = mutes_at(connection, now)
         nothing: list[int] = []
         escalated = closed = nothing
-        # What people are told of follows what broke: that comes first.
-        self._part(connection, "diagnosis", lambda: self._diagnose(connection, now), None)
         if not mutes.is_cut_off:
             escalated = self._part(
                 connection,
@@ -141,15 +133,6 @@ class Alerting:
             return none
         self._faulty.discard(name)
         return done
-
-    def _diagnose(self, connection: Connection[Any], now: datetime) -> None:
-        """Join what has one cause, by all that was seen until now."""
-        version = active_version(connection)
-        if version != self._policy_version:
-            active = active_policy(connection)
-            self._groups = () if active is None else groups_of(active[1])
-            self._policy_version = version
-        diagnose_open(connection, self._places, now, groups=self._groups)
 
     def _errors_and_ends(self, connection: Connection[Any], now: datetime) -> list[int]:
         """Tell of readers' errors, note what is well, close what stayed so; the closed groups."""

@@ -21,6 +21,7 @@ from healing_pipeline.control.delivering import Sender, give_up_unknown, route
 from healing_pipeline.errors import StorageError
 from healing_pipeline.storage.database import Database, listen
 
+DIAGNOSE_EVERY_S = 1.0
 EVALUATE_EVERY_S = 1.0
 FOLD_EVERY_S = 60.0
 # What is due later than now is found by looking; news come at once.
@@ -39,9 +40,9 @@ class AlertsProcess:
 
     Parameters
     ----------
-    evaluate, fold : callable
-        Given a connection in a transaction and the time: the rules of alerts, each second; what
-        they stand on for longer times, each minute.
+    diagnose, evaluate, fold : callable
+        Given a connection in a transaction and the time: what broke, each second; the rules of
+        alerts, each second; what they stand on for longer times, each minute.
     tell : callable
         Given a line for the log.
     """
@@ -52,6 +53,7 @@ class AlertsProcess:
         settings: AlertSettings,
         senders: Sequence[Sender],
         *,
+        diagnose: Work,
         evaluate: Work,
         fold: Work,
         now: Callable[[], datetime],
@@ -60,6 +62,7 @@ class AlertsProcess:
         self._database = database
         self._settings = settings
         self._senders = senders
+        self._diagnose = diagnose
         self._evaluate = evaluate
         self._fold = fold
         self._now = now
@@ -72,6 +75,7 @@ class AlertsProcess:
     def run(self, stopped: threading.Event) -> None:
         """Run until `stopped` is set; tries that have begun may end."""
         parts = [
+            self._thread("diagnose", lambda: self._each(DIAGNOSE_EVERY_S, self._diagnose)),
             self._thread("evaluate", lambda: self._each(EVALUATE_EVERY_S, self._evaluate)),
             self._thread("fold", lambda: self._each(FOLD_EVERY_S, self._tidy)),
             self._thread("listen", self._listen),

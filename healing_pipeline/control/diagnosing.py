@@ -1,12 +1,13 @@
 """What is broken now: the evidence of all that fails is read, its causes found and written down.
 
 Whoever heals does so for the source of its incident, and whoever tells people does so each second
-for all. Neither waits for the other: who finds the other at it leaves what there is to write to the
-next time.
+for all. One at a time writes, in a transaction of its own that is over at once: what one has
+written is what the next one starts from.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,8 +15,9 @@ from typing import Any
 
 from psycopg import Connection
 
+from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.incidents.cause import Cause, RootCause
-from healing_pipeline.incidents.evidence import Evidence, Seen, Standing
+from healing_pipeline.incidents.evidence import Evidence, Seen, Standing, standings
 from healing_pipeline.incidents.finding import find_causes
 from healing_pipeline.incidents.joining import Belonging, joint_ids
 from healing_pipeline.incidents.own_network import Judgement
@@ -23,6 +25,7 @@ from healing_pipeline.learning.policy import Policy
 from healing_pipeline.storage import diagnoses
 from healing_pipeline.storage.diagnoses import DiagnosisRow, Joined, Known
 from healing_pipeline.storage.own_outages import OwnOutage, latest_own_outage
+from healing_pipeline.storage.policies import active_policy, active_version
 
 # What was seen longer ago says nothing of what fails now.
 LOOKS_BACK = timedelta(minutes=10)
@@ -31,6 +34,9 @@ LOOKS_BACK = timedelta(minutes=10)
 # them: so many, divided among the endpoints; but of probes and of calls to each at least, at most.
 MOST_SEEN = 1200
 LEAST_EACH, MOST_EACH = 2, 20
+
+# Between tries to have the turn: it takes whoever has it a few milliseconds.
+PAUSES_S = (0.01, 0.02, 0.04)
 
 # Written a moment after it was seen, by a clock that may be a little ahead.
 AHEAD = timedelta(seconds=5)
@@ -60,6 +66,31 @@ class Diagnosed:
         return next((each for each in self.causes if incident_id in each.members), None)
 
 
+class Diagnosing:
+    """Finds the causes of all that fails, again and again.
+
+    What an object remembers is what the policy in force says of endpoints that fail together.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._places = standings(catalog)
+        self._policy_version: int | None = None
+        self._groups: tuple[frozenset[str], ...] = ()
+
+    def look(self, connection: Connection[Any], now: datetime) -> Diagnosed:
+        """Do it once, in a transaction that holds nothing else; to be called each second or two."""
+        version = active_version(connection)
+        if version != self._policy_version:
+            active = active_policy(connection)
+            self._groups = () if active is None else groups_of(active[1])
+            self._policy_version = version
+        return diagnose_open(connection, self._places, now, groups=self._groups)
+
+
 def diagnose_open(
     connection: Connection[Any],
     places: Places,
@@ -84,19 +115,23 @@ def diagnose_open(
 
     Notes
     -----
-    Safe to call by many at once, and as often as one likes. One that finds another at it writes
-    nothing.
+    Safe to call by many at once, and as often as one likes, in a transaction that holds nothing
+    else. One that finds others at it for longer than a moment leaves what there is to write to the
+    next time.
     """
     found, known = _look(connection, places, now, source, groups)
-    if _changes(connection, known, found, now) == ([], []):
-        return found
-    if not diagnoses.take_diagnosis_turn(connection):
-        return found
-    # Whoever had the turn before may have written what this one did not know of.
-    found, known = _look(connection, places, now, source, groups)
-    joined, verdicts = _changes(connection, known, found, now)
-    diagnoses.join_incidents(connection, joined)
-    diagnoses.add_diagnoses(connection, verdicts)
+    for pause_s in (0.0, *PAUSES_S):
+        if _changes(connection, known, found, now) == ([], []):
+            return found
+        time.sleep(pause_s)
+        is_first = diagnoses.take_diagnosis_turn(connection)
+        # Whoever had the turn before may have written what this one did not know of.
+        found, known = _look(connection, places, now, source, groups)
+        if is_first:
+            joined, verdicts = _changes(connection, known, found, now)
+            diagnoses.join_incidents(connection, joined)
+            diagnoses.add_diagnoses(connection, verdicts)
+            break
     return found
 
 

@@ -22,7 +22,14 @@ from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Origin
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.incidents.diagnosis import Diagnosis, diagnose, root_cause_of
+from healing_pipeline.incidents.diagnosis import (
+    Diagnosis,
+    Place,
+    PlaceKind,
+    RootCause,
+    diagnose,
+    root_cause_of,
+)
 from healing_pipeline.incidents.evidence import standings
 from healing_pipeline.incidents.lifecycle import Signal, State, next_state
 from healing_pipeline.incidents.verification import Check, verify
@@ -123,6 +130,31 @@ def diagnosed(engine: HealingEngine, taken: Taken, found: Diagnosed | None = Non
     return diagnose(taken.endpoint, seen, plan, own_outage=taken.own_outage, cause=cause)
 
 
+def diagnosed_again(
+    connection: Connection[Any],
+    catalog: Catalog,
+    taken: Taken,
+    diagnosis: Diagnosis,
+    now: datetime,
+) -> Diagnosis:
+    """The diagnosis by all that is known when the run ends: what it has tried is evidence.
+
+    In a transaction of its own, before the incident is moved; see `diagnose_open`.
+    """
+    found = diagnose_open(connection, standings(catalog), now, source=taken.source)
+    cause = found.cause_of(taken.incident_id)
+    if cause is None:
+        return diagnosis
+    return replace(
+        diagnosis,
+        root_cause=cause.root_cause,
+        severity=cause.severity,
+        place=cause.place,
+        scope=cause.scope,
+        chain=cause.chain,
+    )
+
+
 async def healed(
     engine: HealingEngine, taken: Taken, order: Sequence[str] = ()
 ) -> Answer | HealingFailed:
@@ -174,14 +206,13 @@ def settle(
 
     Parameters
     ----------
+    diagnosis : Diagnosis
+        As `diagnosed_again` gives it.
     catalog : Catalog, optional
-        With it the diagnosis is made again: what the run itself has tried is evidence. Its settings
-        say when people are told, and its endpoints who owns them.
+        Its settings say when people are told, and its endpoints who owns them.
     """
     failed_checks = [each for each in checks if not each.passed]
     with connection.transaction():
-        if catalog is not None:
-            diagnosis = _diagnosed_again(connection, catalog, taken, diagnosis, now)
         if isinstance(end, Answer) and not failed_checks:
             return _route(connection, taken, diagnosis, end, checks, now)
         if isinstance(end, Answer):
@@ -190,32 +221,6 @@ def settle(
         else:
             note = f"no strategy helped: {end.verdict.evidence}"
         return _escalate(connection, taken, diagnosis, end, note, now, catalog)
-
-
-def _diagnosed_again(
-    connection: Connection[Any],
-    catalog: Catalog,
-    taken: Taken,
-    diagnosis: Diagnosis,
-    now: datetime,
-) -> Diagnosis:
-    """The diagnosis by all that is known when the run ends.
-
-    Before anything of the incident is moved: whoever joins incidents passes by those that somebody
-    else has in hand.
-    """
-    found = diagnose_open(connection, standings(catalog), now, source=taken.source)
-    cause = found.cause_of(taken.incident_id)
-    if cause is None:
-        return diagnosis
-    return replace(
-        diagnosis,
-        root_cause=cause.root_cause,
-        severity=cause.severity,
-        place=cause.place,
-        scope=cause.scope,
-        chain=cause.chain,
-    )
 
 
 def _route(
@@ -282,10 +287,9 @@ def _escalate(
     tried = end.tried if isinstance(end, HealingFailed) else ()
     # Between the two the connection may have gone down, or come back.
     cut_off = taken.own_outage or is_cut_off(connection)
-    root_cause = diagnosis.root_cause
-    if catalog is None:
-        seen = Verdict(diagnosis.failure_class, diagnosis.evidence)
-        root_cause = root_cause_of(seen, own_outage=cut_off)
+    seen = Verdict(diagnosis.failure_class, diagnosis.evidence)
+    is_ours = root_cause_of(seen, own_outage=cut_off) is RootCause.OUR_NETWORK
+    root_cause = RootCause.OUR_NETWORK if is_ours else diagnosis.root_cause
     incidents.move_incident(
         connection,
         incident_id=taken.incident_id,
@@ -300,7 +304,7 @@ def _escalate(
         },
         asks_heal=False,
         root_cause=root_cause,
-        place=str(diagnosis.place),
+        place=str(Place(PlaceKind.NETWORK) if is_ours else diagnosis.place),
     )
     # That we are cut off is told once, by whoever saw it; this is tried again by itself.
     if not cut_off:

@@ -7,7 +7,7 @@ from typing import Any
 
 from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting
-from healing_pipeline.control.diagnosing import diagnose_open
+from healing_pipeline.control.diagnosing import Diagnosing, diagnose_open
 from healing_pipeline.control.look import HealRequest
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.drill.playing import Drill, side_by_side
@@ -32,8 +32,10 @@ async def control_loop(drill: Drill) -> None:
 async def tell_people(drill: Drill) -> None:
     """Do what the process of alerts does, but for sending, until cancelled."""
     alerting = Alerting(drill.catalog, drill.catalog.alerts)
+    diagnosing = Diagnosing(drill.catalog)
     while True:
         began = drill.clock.monotonic()
+        await drill.store(lambda connection: diagnosing.look(connection, drill.clock.now()))
         await drill.store(lambda connection: alerting.evaluate(connection, drill.clock.now()))
         spent = drill.clock.monotonic() - began
         await asyncio.sleep(max(0.05, JUDGE_EVERY_S - spent))
@@ -88,11 +90,16 @@ async def _heal(drill: Drill, request: HealRequest) -> None:
             None if last is None else last.reading,
             drill.clock.now(),
         )
+    again = await drill.store(
+        lambda connection: heal_run.diagnosed_again(
+            connection, drill.catalog, taken, diagnosis, drill.clock.now()
+        )
+    )
     await drill.store(
         lambda connection: heal_run.settle(
             connection,
             taken,
-            diagnosis,
+            again,
             end,
             checks,
             drill.clock.now(),

@@ -296,10 +296,14 @@ def settle_op(
     assert case.end is not None, "the step before has healed"
     session.recorder.flush()
     with session.database.connection() as connection:
+        diagnosis = heal_run.diagnosed_again(
+            connection, session.catalog, case.taken, case.diagnosis, session.clock.now()
+        )
+    with session.database.connection() as connection:
         settled = heal_run.settle(
             connection,
             case.taken,
-            case.diagnosis,
+            diagnosis,
             case.end,
             case.checks,
             session.clock.now(),

@@ -16,6 +16,7 @@ from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.values import Catalog, Endpoint, Host, Source, Upstreams
 from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting
+from healing_pipeline.control.diagnosing import Diagnosing
 from healing_pipeline.healing.answer import HealingFailed, Tried
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.incidents.diagnosis import Diagnosis, Place, PlaceKind, PlannedStep, RootCause
@@ -68,12 +69,14 @@ class AlertWorld:
 
     def __post_init__(self) -> None:
         self.alerting = Alerting(CATALOG, self.settings)
+        self.diagnosing = Diagnosing(CATALOG)
 
     def __call__(self, work, *arguments, **options):
         with self.database.connection() as connection:
             return work(connection, *arguments, **options)
 
     def evaluate(self):
+        self(self.diagnosing.look, self.now)
         return self(self.alerting.evaluate, self.now)
 
     def wait(self, seconds: float, every_s: float = 5.0) -> None:
@@ -174,10 +177,11 @@ class AlertWorld:
             attempts=1,
             seconds=2.0,
         )
+        again = self(heal_run.diagnosed_again, CATALOG, taken, diagnosis, self.now)
         return self(
             heal_run.settle,
             taken,
-            diagnosis,
+            again,
             end,
             (),
             self.now,

@@ -84,6 +84,7 @@ def running(
         database,
         settings,
         senders_of(channels, database, settings, now=lambda: datetime.now(UTC), chance=lambda: 0.0),
+        diagnose=lambda _connection, _at: None,
         evaluate=look,
         fold=lambda _connection, _at: None,
         now=lambda: datetime.now(UTC),
