@@ -190,16 +190,62 @@ def drill(
 def report(
     config: Config = DEFAULT_CONFIG,
     hours: Annotated[float, typer.Option(help="How far back to look.")] = 24.0,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="text, json, toon, csv, md or html.", show_default=False),
+    ] = None,
+    structure: Annotated[
+        list[str] | None,
+        typer.Option(help="Which of the eight structures; may be repeated; `all`."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Rows of each at most; 200 where people or models read.")
+    ] = None,
+    digest: Annotated[
+        bool,
+        typer.Option("--digest", help="What a model has to know of it, in at most 500 tokens."),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file to write, instead of printing.")
+    ] = None,
     pictures: Annotated[
         Path | None,
         typer.Option(help="A folder to draw into: what heals at each source, and the curve."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the health of every endpoint, what was healed how, and what was learned."""
-    from healing_pipeline.cli import report as command
+    """Show the health of every endpoint, what was healed how, and what was learned.
 
-    raise typer.Exit(command.report(config, hours=hours, as_json=as_json, pictures=pictures))
+    With --format or --structure: the tables of the project's eight structures, as a document.
+    """
+    if as_json and form not in (None, "json"):
+        raise typer.BadParameter(f"--json and --format {form} exclude one another")
+    if digest and (as_json or structure or limit is not None or form not in (None, "toon")):
+        raise typer.BadParameter("--digest is TOON of its own; `healing toon` makes JSON of it")
+    is_plain = not digest and not structure and limit is None and form in (None, "text")
+    if pictures is not None and not is_plain:
+        raise typer.BadParameter("--pictures goes with the report itself, without --format")
+    if is_plain:
+        from healing_pipeline.cli import report as command
+        from healing_pipeline.cli.whole_files import printed_into
+
+        with printed_into(output):
+            code = command.report(config, hours=hours, as_json=as_json, pictures=pictures)
+        raise typer.Exit(code)
+    from healing_pipeline.cli import report_tables as tables
+
+    if digest:
+        raise typer.Exit(tables.report_digest(config, hours=hours, output=output))
+    raise typer.Exit(
+        tables.report_tables(
+            config,
+            form=form or ("json" if as_json else "text"),
+            names=structure or [],
+            hours=hours,
+            limit=limit,
+            output=output,
+        )
+    )
 
 
 @app.command()

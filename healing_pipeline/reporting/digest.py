@@ -160,7 +160,7 @@ def digest(
         MOST_LATEST, known, key=lambda each: (now - each.at, each.endpoint, each.evidence)
     )
     about: dict[str, Any] = {
-        "made_at": now,
+        "made_at": now.replace(microsecond=0),
         "window_h": round(window.total_seconds() / 3600, 2),
         "events": len(known),
         **({"events_read": "the newest"} if is_cut else {}),
