@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
@@ -194,10 +195,20 @@ def _monitoring_targets(asked: _Asked) -> Rows:
 
 
 def _realtime_metrics(asked: _Asked) -> Rows:
-    return _rows(_SQL.realtime_metrics(asked.connection, **asked.window))
+    # No further back than it takes: a day has many minutes, and the newest are asked for.
+    minutes = math.ceil(asked.most / max(len(asked.catalog.sources), 1))
+    newest = asked.until.replace(second=0, microsecond=0)
+    while True:
+        since = max(asked.since, newest - timedelta(minutes=minutes))
+        rows = _rows(
+            _SQL.realtime_metrics(asked.connection, since=since, until=asked.until, most=asked.most)
+        )
+        if len(rows) == asked.most or since == asked.since:
+            return rows
+        minutes *= 4
 
 
-def _rows(found: Any) -> Rows:
+def _rows(found: Any) -> list[Mapping[str, Any]]:
     return list(found)
 
 

@@ -92,42 +92,36 @@ SELECT asked.endpoint, last.at AS last_probe_at, last.failure_class AS last_seen
         LIMIT 1) AS last ON true;
 
 -- name: realtime_metrics(since, until, most)
--- Minute by minute from the newest back, no further than `most` rows reach: a nested loop is the
--- only way to a LATERAL, and it goes through the minutes in their order.
-SELECT minute.at AS minute, seen.*
-  FROM generate_series(date_bin('1 minute', :until::timestamptz - interval '1 microsecond', 'epoch'),
-                       date_bin('1 minute', :since::timestamptz, 'epoch'),
-                       interval '-1 minute') AS minute (at)
- CROSS JOIN LATERAL (
-       SELECT source, sum(requests)::bigint AS requests, sum(reader_errors)::bigint AS reader_errors,
-              sum(met_fault)::bigint AS met_fault, sum(healed_requests)::bigint AS healed_requests,
-              max(mean_s) AS mean_s, max(p95_s) AS p95_s, sum(probes)::bigint AS probes,
-              sum(failures)::bigint AS failures, sum(upstream_calls)::bigint AS upstream_calls
-         FROM (SELECT source, count(*) AS requests, count(*) FILTER (WHERE failed) AS reader_errors,
-                      count(*) FILTER (WHERE met) AS met_fault,
-                      count(*) FILTER (WHERE met AND NOT failed) AS healed_requests,
-                      round(avg(seconds)::numeric, 3)::float8 AS mean_s,
-                      round((percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds))::numeric, 3)::float8
-                          AS p95_s, 0 AS probes, 0 AS failures, 0 AS upstream_calls
-                 FROM (SELECT *, COALESCE(failure_class NOT IN ('ok', 'bad_request'), false) AS met
-                         FROM answer
-                        WHERE at >= GREATEST(minute.at, :since)
-                          AND at < LEAST(minute.at + interval '1 minute', :until)) AS answered
-                GROUP BY source
-               UNION ALL
-               SELECT source, 0, 0, 0, 0, NULL, NULL, count(*),
-                      count(*) FILTER (WHERE failure_class <> 'ok'), 0
-                 FROM probe_result
-                WHERE at >= GREATEST(minute.at, :since)
-                  AND at < LEAST(minute.at + interval '1 minute', :until)
-                GROUP BY source
-               UNION ALL
-               SELECT source, 0, 0, 0, 0, NULL, NULL, 0, 0, sum(upstream_calls)
-                 FROM attempt
-                WHERE at >= GREATEST(minute.at, :since)
-                  AND at < LEAST(minute.at + interval '1 minute', :until)
-                  AND origin IN ('reader', 'heal')
-                GROUP BY source) AS part
-        GROUP BY source
-        ORDER BY source) AS seen
+-- By minute and source, the newest first. Empty: nobody asked and nothing was probed.
+SELECT minute, source, sum(requests)::bigint AS requests,
+       sum(reader_errors)::bigint AS reader_errors, sum(met_fault)::bigint AS met_fault,
+       sum(healed_requests)::bigint AS healed_requests, max(mean_s) AS mean_s, max(p95_s) AS p95_s,
+       sum(probes)::bigint AS probes, sum(failures)::bigint AS failures,
+       sum(upstream_calls)::bigint AS upstream_calls
+  FROM (SELECT date_bin('1 minute', at, 'epoch') AS minute, source, count(*) AS requests,
+               count(*) FILTER (WHERE failed) AS reader_errors,
+               count(*) FILTER (WHERE met) AS met_fault,
+               count(*) FILTER (WHERE met AND NOT failed) AS healed_requests,
+               round(avg(seconds)::numeric, 3)::float8 AS mean_s,
+               round((percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds))::numeric, 3)::float8
+                   AS p95_s,
+               0 AS probes, 0 AS failures, 0 AS upstream_calls
+          FROM (SELECT *, COALESCE(failure_class NOT IN ('ok', 'bad_request'), false) AS met
+                  FROM answer
+                 WHERE at >= :since AND at < :until) AS answered
+         GROUP BY minute, source
+        UNION ALL
+        SELECT date_bin('1 minute', at, 'epoch') AS minute, source, 0, 0, 0, 0, NULL, NULL,
+               count(*), count(*) FILTER (WHERE failure_class <> 'ok'), 0
+          FROM probe_result
+         WHERE at >= :since AND at < :until
+         GROUP BY minute, source
+        UNION ALL
+        SELECT date_bin('1 minute', at, 'epoch') AS minute, source, 0, 0, 0, 0, NULL, NULL,
+               0, 0, sum(upstream_calls)
+          FROM attempt
+         WHERE at >= :since AND at < :until AND origin IN ('reader', 'heal')
+         GROUP BY minute, source) AS part
+ GROUP BY minute, source
+ ORDER BY minute DESC, source
  LIMIT :most;
