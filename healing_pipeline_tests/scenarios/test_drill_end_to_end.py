@@ -111,7 +111,9 @@ def unhealed(pg_server, tmp_path_factory) -> dict:
 def test_what_nothing_heals_is_told_once_however_many_endpoints_have_it_and_closed_once(unhealed):
     alerts = unhealed["alerts"]
     assert unhealed["answers"]["failed"] > 50
-    assert unhealed["incidents"] == 6
+    assert (unhealed["incidents"], unhealed["incident_members"]) == (1, 6)
+    diagnosis = unhealed["diagnosis"]
+    assert (diagnosis["of"], diagnosis["root_cause_right"], diagnosis["scope_exact"]) == (1, 1, 1)
     assert alerts["to_be_told"] >= 6
     assert (alerts["missed_incidents"], alerts["over_allowed"]) == (0, 0), alerts["missed_examples"]
     assert alerts["groups"] == 1
