@@ -26,8 +26,7 @@ LONG = 8
 PART = 12
 LEFT_OUT = "[left out: a part of a secret was in it]"
 
-_GAP = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"
-_GAPS = re.compile(_GAP)
+_GAPS = re.compile(r"[\s\u00ad\u200b-\u200f\u2060\ufeff]+")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([/\"']))")
 _SECRET_WORDS = frozenset(
     {
@@ -88,23 +87,19 @@ class Secrets:
         long = {each for each in kept if len(each) >= LONG}
         short = sorted(kept - long, key=len, reverse=True)
         forms = {form for each in long for form in _forms(each)}
-        self._squeezed = frozenset(_squeezed(each) for each in forms)
+        squeezed = {_squeezed(each) for each in forms}
         self._pieces = frozenset(
-            each[at : at + PART]
-            for each in self._squeezed
-            for at in range(max(1, len(each) - PART + 1))
+            each[at : at + PART] for each in squeezed for at in range(max(1, len(each) - PART + 1))
         )
         self._sizes = sorted({len(each) for each in self._pieces})
-        self._short = _any_of(rf"(?<![^\W_]){re.escape(each)}(?![^\W_])" for each in short)
-        self._long = _any_of(
-            _GAP.join(map(re.escape, each)) for each in sorted(forms, key=len, reverse=True)
-        )
+        words = "|".join(re.escape(each) for each in short)
+        self._short = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])", re.I) if short else None
 
     def strike(self, text: str, *, shapes: bool = True) -> str:
         """`text` without them and, by `shapes`, without whatever else looks like a key."""
-        for pattern in (self._long, self._short):
-            if pattern is not None:
-                text = pattern.sub(REDACTED, text)
+        text = self._without_pieces(text)
+        if self._short is not None:
+            text = self._short.sub(REDACTED, text)
         if shapes:
             text = redact(text)
         if self.are_in(text):
@@ -113,6 +108,37 @@ class Secrets:
             text = "".join(REDACTED if self.are_in(each) else each for each in words)
         return LEFT_OUT if self.are_in(text) else text
 
+    def _without_pieces(self, text: str) -> str:
+        """`text` without the characters of whatever part of a secret stands in it."""
+        chars: list[str] = []
+        places: list[int] = []
+        for place, each in enumerate(text):
+            for char in _squeezed(each):
+                chars.append(char)
+                places.append(place)
+        struck: list[str] = []
+        kept_from = 0
+        for begin, end in self._found("".join(chars)):
+            first, last = places[begin], places[end - 1]
+            if first >= kept_from:
+                struck += (text[kept_from:first], REDACTED)
+            kept_from = max(kept_from, last + 1)
+        return "".join((*struck, text[kept_from:]))
+
+    def _found(self, squeezed: str) -> Iterator[tuple[int, int]]:
+        """Where parts of secrets begin and end, those that touch as one."""
+        open_at, open_to = -1, -1
+        for at in range(len(squeezed)):
+            for size in self._sizes:
+                if squeezed[at : at + size] in self._pieces:
+                    if at > open_to:
+                        if open_to > 0:
+                            yield open_at, open_to
+                        open_at = at
+                    open_to = max(open_to, at + size)
+        if open_to > 0:
+            yield open_at, open_to
+
     def are_in(self, text: str) -> bool:
         """Whether one of them, or a long part of one, can still be read out of `text`."""
         return any(self._in_form(each) for each in _readings(text))
@@ -120,17 +146,7 @@ class Secrets:
     def _in_form(self, text: str) -> bool:
         if self._short is not None and self._short.search(text):
             return True
-        squeezed = _squeezed(text)
-        return any(
-            squeezed[at : at + size] in self._pieces
-            for size in self._sizes
-            for at in range(len(squeezed) - size + 1)
-        )
-
-
-def _any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    joined = "|".join(patterns)
-    return re.compile(joined, re.IGNORECASE) if joined else None
+        return next(self._found(_squeezed(text)), None) is not None
 
 
 def _forms(secret: str) -> set[str]:
