@@ -27,6 +27,7 @@ from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.digests import read_digest
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.structures import read_structure
+from healing_pipeline.web.dashboard.striking import striking_for
 
 TEXT, ALL = "text", "all"
 FORMATS = (TEXT, *FORMS)
@@ -68,8 +69,11 @@ def report_tables(
         )
 
     def read(connection: Any, since: datetime, now: datetime, catalog: Catalog) -> list[Table]:
+        striking = striking_for(catalog)
         return [
-            read_structure(connection, name, since=since, now=now, catalog=catalog, limit=most)
+            striking.table(
+                read_structure(connection, name, since=since, now=now, catalog=catalog, limit=most)
+            )
             for name in chosen
         ]
 
@@ -87,7 +91,7 @@ def report_digest(config: Path, *, hours: float, output: Path | None) -> int:
         config,
         hours,
         lambda connection, since, now, catalog: read_digest(
-            connection, since=since, now=now, catalog=catalog
+            connection, since=since, now=now, catalog=catalog, strike=striking_for(catalog).text
         ),
     )
     write_text(text, output)

@@ -136,7 +136,7 @@ def _docs(catalog: Catalog) -> str:
         "<h1>healing gateway</h1>"
         "<p>Market data that arrives within its deadline, healed where its provider fails, and "
         "honestly labelled. <a href='/health-dashboard'>Health</a>, "
-        "<a href='/openapi.json'>OpenAPI document</a>.</p>"
+        "<a href='/reports'>reports</a>, <a href='/openapi.json'>OpenAPI document</a>.</p>"
         f"<pre>curl -i http://127.0.0.1:8888/v1/{escape(first)}\n"
         f"curl -i -H 'X-Healing-Deadline: 1.5' http://127.0.0.1:8888/v1/{escape(first)}\n"
         f"curl -i -H 'X-Healing: off' http://127.0.0.1:8888/v1/{escape(first)}</pre>"

@@ -8,7 +8,7 @@ it. Nothing is changed, and nothing is unbounded: not the window, not the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,15 +27,13 @@ from healing_pipeline.web.accept import liked_best
 from healing_pipeline.web.answers import of_problem
 from healing_pipeline.web.dashboard.guard import REPORTS_AT
 from healing_pipeline.web.dashboard.parts import Dashboard
-from healing_pipeline.web.dashboard.striking import Striking, striking_for
+from healing_pipeline.web.dashboard.striking import striking_for
 from healing_pipeline.web.problems import Problem
 
 HERE = REPORTS_AT
 DIGEST = "digest"
 DEFAULT_HOURS, LONGEST_HOURS = 24.0, 24.0 * 31
 DEFAULT_ROWS, MOST_ROWS = 1_000, 10_000
-# Columns that hold what an upstream or a person wrote.
-FREE_TEXT = frozenset({"evidence", "title", "root_cause", "acknowledged_by"})
 
 LIST_COLUMNS = (
     Column("name", "string", "What it is called", nullable=False),
@@ -111,7 +109,7 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
                 catalog=dashboard.catalog,
                 limit=asked.rows,
             )
-            return asked.form.write([struck(table, striking)])
+            return asked.form.write([striking.table(table)])
 
         return await _from_database(dashboard, read, asked.form.media_type, name, asked)
 
@@ -140,21 +138,6 @@ def asked_of(request: Request, now: datetime, form: Form | None = None) -> Asked
     if isinstance(chosen, Problem):
         return chosen
     return Asked(chosen, now - timedelta(hours=hours), now, max(1, int(rows)))
-
-
-def struck(table: Table, striking: Striking) -> Table:
-    """The same table without keys, ours or anybody's, in what others wrote."""
-    names = FREE_TEXT & {each.name for each in table.columns}
-    if not names:
-        return table
-    rows = [
-        {
-            **row,
-            **{name: striking.text(value) for name in names if isinstance(value := row[name], str)},
-        }
-        for row in table.rows
-    ]
-    return replace(table, rows=rows)
 
 
 def _form_of(request: Request) -> Form | Problem:

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 import toon_format
-from conftest import TEMPLATE
 from storage_samples import AAPL, answer, failed_attempt
 from typer.testing import CliRunner
 
@@ -23,14 +22,16 @@ from healing_pipeline.reporting.toon_reading import read_toon
 from healing_pipeline.storage.database import URL_VARIABLE
 from healing_pipeline.storage.fact_store import FactStore
 
+SECRET = "Zq8vP2mK4xT7wB1nR5yL"
+
 
 @pytest.fixture(scope="module")
 def reported(pg_server, tmp_path_factory):
     """A configuration, and a database in which one reader met a timeout a minute ago."""
     name = f"test_{uuid4().hex}"
-    pg_server.create(name, TEMPLATE)
+    pg_server.create(name, "healing_template")
     at = datetime.now(UTC) - timedelta(minutes=1)
-    first = failed_attempt(at=at, evidence="[red]no answer[/red]")
+    first = failed_attempt(at=at, evidence=f"[red]no answer[/red] {SECRET}")
     end = answer(
         at=at, request_id=first.request_id, failure_class="timeout", strategy="alternate_host"
     )
@@ -100,6 +101,15 @@ def test_rows_are_bounded_and_the_document_says_which_tables_were_cut(reported, 
     document = json.loads(output.read_text())
     assert len(document["fallback_chains"]) == 2
     assert "fallback_chains" in document["cut"]
+
+
+def test_no_document_holds_a_key(reported, capsys):
+    for form in FORMATS:
+        assert made(reported, form, "error_events") == 0
+    assert report_digest(reported, hours=1.0, output=None) == 0
+    said = capsys.readouterr().out
+    assert SECRET not in said
+    assert said.count("redacted") >= len(FORMATS)
 
 
 def test_the_digest_is_one_small_document(reported, capsys):

@@ -7,7 +7,7 @@ so it does not rely on that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -16,9 +16,12 @@ from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.healing.strategies import STRATEGIES
 from healing_pipeline.probing.redaction import REDACTED, redact
 from healing_pipeline.providers.urls import SECRET_PARAMS
+from healing_pipeline.reporting.tables import Table
 
 # A body that got into a note is not a page's to show.
 LONGEST = 2_000
+# Columns that hold what an upstream or a person wrote.
+FREE_TEXT = frozenset({"evidence", "title", "root_cause", "acknowledged_by"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,18 @@ class Striking:
         if name.lower() in SECRET_PARAMS or is_secret_param(name):
             return REDACTED
         return self.text(value)
+
+    def table(self, table: Table) -> Table:
+        """The same table, struck out in what others wrote; our own names stay as they are."""
+        names = FREE_TEXT & {each.name for each in table.columns}
+        rows = [
+            {
+                **row,
+                **{name: self.text(value) for name in names if isinstance(value := row[name], str)},
+            }
+            for row in table.rows
+        ]
+        return replace(table, rows=rows) if names else table
 
     def everything(self, value: Any) -> Any:
         """Every text in a JSON document, names included."""
