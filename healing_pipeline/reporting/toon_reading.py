@@ -20,7 +20,9 @@ from healing_pipeline.reporting.structures import STRUCTURES, Structure
 from healing_pipeline.reporting.table_reading import check_columns, read_about, read_rows
 from healing_pipeline.reporting.tables import Table
 
-_FENCE = re.compile(r"(`{3,}|~{3,})\s*([^`]*?)\s*")
+# These are matched from where they begin, and no two parts of them take the same characters: a line
+# made to hurt costs no more than its length.
+_FENCE = re.compile(r"(`{3,}|~{3,})([^`]*)")
 _HEADER = re.compile(
     r'(?P<name>[A-Za-z_][A-Za-z0-9_.]*|"[^"\\]*")(?:\[(?P<rows>\d{1,18})(?P<mark>[\t|]?)\]'
     r"(?:\{(?P<columns>[^{}]*)\})?:\s*|: *\[\]\s*)"  # so other writers say that there are no rows
@@ -30,7 +32,7 @@ _TIME_IN_FRONT = re.compile(
     r"(?= *(?:[,|\t]|$))",
     re.ASCII,
 )
-_NAME_IN_FRONT = re.compile(r'\s+(?:"(?:[^"\\]|\\.)*"|[^",|\t:]*):')
+_NAME_IN_FRONT = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",|\t:]*):')
 
 # What the library says, and what helps.
 _CURES = (
@@ -133,7 +135,7 @@ def unfenced(text: str) -> list[str]:
     """The lines of the document; those around it are left blank, so that numbers stay true."""
     lines = text.removeprefix("\ufeff").split("\n")
     fences = [
-        (index, found[1], found[2])
+        (index, found[1], found[2].strip())
         for index, line in enumerate(lines)
         if (found := _FENCE.fullmatch(line)) is not None
     ]
@@ -217,9 +219,11 @@ def _check(header: _Header, structure: Structure, lines: list[str]) -> None:
         return  # written as a list: what its rows hold is told when they are read
     check_columns(structure, header.columns, header.line)
     for number in header.body:
-        line = _TIME_IN_FRONT.sub(r'\1"\2"', lines[number - 1], count=1)
-        lines[number - 1] = line
-        if _NAME_IN_FRONT.match(line) is not None:
+        line = lines[number - 1]
+        time = _TIME_IN_FRONT.match(line)
+        if time is not None:
+            lines[number - 1] = line = f'{time[1]}"{time[2]}"{line[time.end() :]}'
+        if _NAME_IN_FRONT.match(line.lstrip()) is not None:
             raise UnreadableError(
                 "The first value of this row holds a colon, so it reads as a name.",
                 "Put it in quotes.",
