@@ -223,7 +223,8 @@ def _answer(text: str, media_type: str, name: str, asked: Asked) -> Response:
         # The pages' own policy would not let a report show its style.
         "content-security-policy": POLICY,
     }
-    return Response(text, headers=headers, media_type=media_type)
+    ended = text if text.endswith("\n") else f"{text}\n"
+    return Response(ended, headers=headers, media_type=media_type)
 
 
 def _refused(problem: Problem) -> Response:

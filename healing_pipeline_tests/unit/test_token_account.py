@@ -14,7 +14,9 @@ import pytest
 import toon_format
 import yaml
 
+from healing_pipeline.reporting.digest import GROUP_COLUMNS, LATEST_COLUMNS
 from healing_pipeline.reporting.structures import STRUCTURES
+from healing_pipeline.reporting.toon import header_of
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 OURS = ("tokens", "token_rows")
@@ -63,6 +65,15 @@ def test_every_form_that_is_compared_holds_the_same_rows(account, name):
     lines = list(csv.reader(io.StringIO(account.FORMS["csv"](table), newline="")))
     assert lines[0] == [each.name for each in table.columns]
     assert len(lines) == 6
+
+
+def test_the_guide_shows_the_columns_that_there_are():
+    guide = (BENCHMARKS.parent / "docs" / "toon.md").read_text()
+    events = STRUCTURES["error_events"]
+    assert f"\n{header_of(events.name, events.columns, 2)}\n" in guide
+    assert f"\n{header_of('groups', GROUP_COLUMNS, 6)}\n" in guide
+    assert f"\n{header_of('latest', LATEST_COLUMNS, 3)}\n" in guide
+    assert all(f"| `{name}` |" in guide for name in STRUCTURES)
 
 
 def test_rows_are_the_same_for_a_seed_and_different_within_a_table(account):
