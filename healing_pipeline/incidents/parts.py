@@ -52,7 +52,7 @@ def parts_of(endpoints: Sequence[Standing], wanted: int) -> list[Part]:
     -------
     list of Part
         None of them the whole source, unless it has one endpoint, and no set of several endpoints
-        twice: the first name is kept, and names go from the plainest to the most far-fetched.
+        twice: of its names, the least far-fetched is kept, and of those the one that says most.
     """
     whole = (1 << len(endpoints)) - 1
     named: dict[str, tuple[int, float]] = {}
@@ -61,7 +61,9 @@ def parts_of(endpoints: Sequence[Standing], wanted: int) -> list[Part]:
             members, _ = named.get(name, (0, extra))
             named[name] = members | 1 << bit, extra
     found: dict[int, Part] = {}
-    for name, (members, extra) in sorted(named.items(), key=lambda one: (one[1][1], one[0])):
+    for name, (members, extra) in sorted(
+        named.items(), key=lambda one: (one[1][1], -len(one[0]), one[0])
+    ):
         if members & wanted and members != whole and members.bit_count() > 1:
             found.setdefault(members, Part(name, members, extra))
     alone = [

@@ -125,8 +125,10 @@ class View:
         By way: who answered there, while whatever is wrong lasted.
     other_good : dict
         By way: whose calls for something else were answered there.
+    early : dict
+        By way: who was answered there before it failed there.
     mixed : list
-        Who failed and was answered by the same way: the way, the bit, how often each.
+        Who failed, and was answered by the same way afterwards: the way, the bit, how often each.
     just_before : dict
         Who was answered just before, by way, by how many times `SOONEST_S` doubled before.
     tally : dict
@@ -137,6 +139,7 @@ class View:
     bad: dict[Way, dict[Sign, int]] = field(default_factory=lambda: defaultdict(dict))
     good: dict[Way, int] = field(default_factory=lambda: defaultdict(int))
     other_good: dict[Way, int] = field(default_factory=lambda: defaultdict(int))
+    early: dict[Way, int] = field(default_factory=lambda: defaultdict(int))
     mixed: list[tuple[Way, int, int, int]] = field(default_factory=list)
     just_before: dict[int, dict[Way, int]] = field(default_factory=dict)
     tally: dict[tuple[Way, int], dict[Sign | None, int]] = field(default_factory=dict)
@@ -241,6 +244,7 @@ def view_since(ground: Ground, since: datetime) -> View:
             answered[call.way] = answered.get(call.way, 0) | 1 << call.bit
     over_at = _over_at(ground, since)
     haste = _haste(calls)
+    before: dict[tuple[Way, int], int] = {}
     for call in calls:
         if not call.own:
             if call.sign is None:
@@ -249,6 +253,9 @@ def view_since(ground: Ground, since: datetime) -> View:
         if call.sign is not None and (call.bit in older or call in haste):
             continue
         counts = view.tally.setdefault((call.way, call.bit), {})
+        if call.sign is not None and None in counts and len(counts) == 1:
+            view.early[call.way] |= 1 << call.bit
+            before[call.way, call.bit] = counts[None]
         counts[call.sign] = counts.get(call.sign, 0) + 1
         if call.sign is None and (over_at is None or call.at < over_at):
             view.good[call.way] |= 1 << call.bit
@@ -265,8 +272,9 @@ def view_since(ground: Ground, since: datetime) -> View:
             view.fails(way, bit, sign)
     for (way, bit), counts in view.tally.items():
         good = counts.get(None, 0)
-        if good and len(counts) > 1 and view.good.get(way, 0) >> bit & 1:
-            view.mixed.append((way, bit, sum(counts.values()) - good, good))
+        after = good - before.get((way, bit), 0)
+        if after and len(counts) > 1 and view.good.get(way, 0) >> bit & 1:
+            view.mixed.append((way, bit, sum(counts.values()) - good, after))
     return view
 
 

@@ -104,7 +104,7 @@ def faults_of(ground: Ground, together: Iterable[int] = ()) -> Iterator[Fault]:
     together : iterable of int
         Sets of endpoints that failed together in the past.
     """
-    failing = _bits(ground.failing)
+    failing = bits_of(ground.failing)
     parts = parts_of(ground.endpoints, failing)
     groups = [each for each in together if (each & failing).bit_count() > 1]
     views = [view_since(ground, each) for each in _beginnings(ground)]
@@ -145,6 +145,23 @@ def faults_of(ground: Ground, together: Iterable[int] = ()) -> Iterator[Fault]:
             yield best.fault
 
 
+def rivals_of(ground: Ground, fault: Fault, members: int) -> Iterator[Fault]:
+    """Every fault that would explain the same incidents, the fault itself among them."""
+    parts = parts_of(ground.endpoints, members)
+    view = fault.view
+    for spot in _spots(ground, parts, [view]):
+        if members & ~spot.part.members:
+            continue
+        # Each is held against the same failures: those that the fault explains.
+        left: Left = {
+            way: {sign: bits & fault.explained.get(way, 0) for sign, bits in signs.items()}
+            for way, signs in view.bad.items()
+        }
+        for rival in _weighed(ground, view, left, spot, []):
+            if not members & ~at_home(ground, rival):
+                yield rival
+
+
 class _Candidate(NamedTuple):
     """A fault in the order of taking; of equals, the larger place and the earlier beginning.
 
@@ -177,10 +194,11 @@ def at_home(ground: Ground, fault: Fault) -> int:
     bits = 0
     for way, explained in fault.explained.items():
         bits |= explained & ground.homes.get(way, 0)
-    return bits & _bits(ground.failing)
+    return bits & bits_of(ground.failing)
 
 
-def _bits(places: Iterable[int]) -> int:
+def bits_of(places: Iterable[int]) -> int:
+    """A set from its places."""
     bits = 0
     for each in places:
         bits |= 1 << each
@@ -322,8 +340,8 @@ def _against(view: View, spot: Spot, explained: Mapping[Way, int], share: float)
     cost = 0.0
     for way, bits in view.good.items():
         if spot.takes(way):
-            well = (bits & members & ~explained.get(way, 0) & ~view.failed(way)).bit_count()
-            cost += each_costs * well
+            well = bits & ~explained.get(way, 0) & ~view.failed(way)
+            cost += each_costs * (members & (well | view.early.get(way, 0))).bit_count()
     if spot.kind in (PlaceKind.SOURCE, PlaceKind.HOST, PlaceKind.KEY):
         answered = 0
         for way, bits in view.other_good.items():
