@@ -1,0 +1,1 @@
+"""Faults whose truth is known, what was seen of them, and how a diagnosis of that scores."""
