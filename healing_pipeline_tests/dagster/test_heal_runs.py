@@ -127,11 +127,19 @@ def test_a_run_heals_the_incident_and_leaves_a_route(installation: Installation)
     request = open_incident(installation)
     result = installation.run(request)
     assert result.success
+    said = metadata_of(result, "diagnose")
+    assert said["root_cause"] in {"provider down", "host down"}
+    assert said["scope"] == len(str(said["endpoints"]).split(", ")) >= 1
+    assert said["place"]
+    rows = str(said["chain"]).splitlines()
+    assert rows[0] == "| asked | found | so |"
+    assert str(said["root_cause"]) in rows[-1], "the last link names the verdict"
     said = metadata_of(result, "verify")
     assert said["checks"] > 0
     assert said["failed"] == 0
     incident = installation.rows("SELECT * FROM healing.incident")[0]
     assert incident["state"] == "healed"
+    assert incident["place"]
     assert incident["strategy"] == "use_cached_data"
     assert incident["fidelity"] == "stale"
     with installation.database.connection() as connection:
