@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 from healing_pipeline.catalog.default import write_default
 from healing_pipeline.catalog.load import check as find_problems
+from healing_pipeline.catalog.problems import Problem
 from healing_pipeline.catalog.reading import read_text
-from healing_pipeline.catalog.settings import DEFAULT_SIMULATOR_PORT
+from healing_pipeline.catalog.second_opinion_section import SECTION
+from healing_pipeline.catalog.settings import DEFAULT_SIMULATOR_PORT, load_settings
 from healing_pipeline.cli.console import err, out, print_json
 from healing_pipeline.installation import load_catalog
 from healing_pipeline.providers.registry import provider_names
@@ -40,6 +43,8 @@ def check(config: Path, *, as_json: bool) -> int:
         simulated_hosts=addresses(DEFAULT_SIMULATOR_PORT),
         simulated_keys=default_keys(),
     )
+    if not any(each.severity == "error" for each in problems):
+        problems += _without_sdk(config, text)
     errors = sum(each.severity == "error" for each in problems)
     if as_json:
         print_json({"path": str(config), "problems": [asdict(each) for each in problems]})
@@ -58,3 +63,20 @@ def check(config: Path, *, as_json: bool) -> int:
         f"upstreams {catalog.upstreams}. No errors."
     )
     return 0
+
+
+def _without_sdk(config: Path, text: str) -> list[Problem]:
+    """That the chosen model cannot be asked, as a problem on the line of its section."""
+    settings = load_settings(config, environ=os.environ).second_opinion
+    if settings is None or find_spec(str(settings.service)) is not None:
+        return []
+    lines = text.splitlines()
+    line = next((n for n, each in enumerate(lines, 1) if each.startswith(f"{SECTION}:")), 1)
+    return [
+        Problem(
+            line,
+            f"The SDK of `{settings.service}` is not installed; until then no model is asked.",
+            "pip install 'healing-pipeline[second-opinion]'",
+            "warning",
+        )
+    ]

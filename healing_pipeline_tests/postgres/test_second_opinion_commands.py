@@ -112,3 +112,13 @@ def test_what_cannot_be_asked_names_the_cure(config, incident):
     config.write_text(default_config_text(), encoding="utf-8")
     silent = run("diagnose", incident, "--ask", "--config", config)
     assert "No model is configured" in str(silent.exception)
+
+
+def test_an_sdk_that_is_not_installed_is_told_with_its_line(config, monkeypatch):
+    assert "SDK" not in run("check", "--config", config).output
+    monkeypatch.setattr("healing_pipeline.cli.config.find_spec", lambda name: None)
+    told = run("check", "--config", config)
+    line = config.read_text(encoding="utf-8").splitlines().index("second_opinion:") + 1
+    assert told.exit_code == 0
+    assert f":{line}: warning: The SDK of `openai` is not installed" in told.output
+    assert "healing-pipeline[second-opinion]" in told.output
