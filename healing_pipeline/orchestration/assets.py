@@ -25,7 +25,15 @@ DATABASE_WITHIN_S = 30.0
 def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
     """Declare columns to Dagster's catalog."""
     return dg.TableSchema(
-        columns=[dg.TableColumn(each.name, each.type, each.description) for each in columns]
+        columns=[
+            dg.TableColumn(
+                each.name,
+                each.type,
+                each.description,
+                constraints=dg.TableColumnConstraints(nullable=each.nullable),
+            )
+            for each in columns
+        ]
     )
 
 

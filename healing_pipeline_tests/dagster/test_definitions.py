@@ -24,12 +24,14 @@ from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.definitions import build_definitions
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog
+from healing_pipeline.orchestration.assets import table_schema
 from healing_pipeline.reporting.columns import HEALTH_COLUMNS, MARKET_DATA_COLUMNS
 from healing_pipeline.reporting.learning_columns import (
     INNER_KNOWLEDGE_COLUMNS,
     OUTER_KNOWLEDGE_COLUMNS,
     POLICY_COLUMNS,
 )
+from healing_pipeline.reporting.structures import STRUCTURES, Structure
 from healing_pipeline.storage.database import Database
 
 pytestmark = QUIET
@@ -170,6 +172,14 @@ def test_the_assets_declare_their_columns_with_a_meaning_each(definitions: dg.De
             (each.name, each.type) for each in columns
         ]
         assert all(each.description for each in schema.columns)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=list(STRUCTURES))
+def test_every_structure_can_be_declared_to_dagster(structure: Structure) -> None:
+    declared = table_schema(structure.columns).columns
+    assert [(each.name, each.type, each.constraints.nullable) for each in declared] == [
+        (each.name, each.type, each.nullable) for each in structure.columns
+    ]
 
 
 def test_a_heal_run_is_four_steps_in_one_process(definitions: dg.Definitions) -> None:
