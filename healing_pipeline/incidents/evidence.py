@@ -84,6 +84,8 @@ class Standing:
         Without key and query.
     params : Mapping[str, str]
         The query, without key.
+    is_scarce : bool
+        Whether calls to its source are counted by the day or month, so that none is to spare.
     """
 
     endpoint: str
@@ -92,6 +94,7 @@ class Standing:
     keys: tuple[str, ...] = ()
     path: str = ""
     params: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    is_scarce: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,5 +138,6 @@ def standings(catalog: Catalog) -> dict[str, Standing]:
             keys=tuple(each.name for each in source.keys),
             path=endpoint.path,
             params=dict(endpoint.params),
+            is_scarce=source.quota.per_day is not None or source.quota.per_month is not None,
         )
     return found

@@ -32,12 +32,15 @@ def worth_asking(evidence: Evidence, most: int = 3) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        The most telling first, source by source; empty where all is clear.
+        The most telling first, source by source; empty where all is clear, and of no source whose
+        calls are counted by the day or month.
     """
     if evidence.own_outage is not None and evidence.own_outage.ours:
         return ()
     found: list[str] = []
     for ground in grounds(evidence, evidence.failing):
+        if any(each.is_scarce for each in ground.endpoints):
+            continue
         told: list[str] = []
         for fault in faults_of(ground):
             for name in _telling(ground, fault, most - len(told)):

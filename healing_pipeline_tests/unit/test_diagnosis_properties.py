@@ -175,6 +175,14 @@ def test_the_look_that_tells_a_part_from_the_whole_is_asked_for():
     assert worth_asking(answered) == ()
 
 
+def test_calls_that_are_counted_by_the_day_are_not_spent_on_telling_faults_apart():
+    charts = [each for each in PLACES if each.startswith("yahoo/chart")]
+    world = evidence(*(call(each, FailureClass.SERVER_ERROR, s=0) for each in charts))
+    scarce = {name: replace(each, is_scarce=True) for name, each in PLACES.items()}
+    assert worth_asking(world)
+    assert worth_asking(replace(world, endpoints=scarce)) == ()
+
+
 def test_nobody_is_asked_while_we_are_cut_off():
     ours = Judgement(True, "nobody can be reached")
     lost = [call(each, FailureClass.TIMEOUT, s=0) for each in list(PLACES)[:3]]

@@ -267,6 +267,18 @@ def test_another_providers_answer_says_nothing_of_this_one():
     assert find_causes(evidence(*bad)) == find_causes(evidence(*bad, *other))
 
 
+def test_an_answer_to_another_question_clears_the_host_and_not_the_endpoint():
+    lost = call(CHARTS[0], F.NOT_FOUND, s=0)
+    proxied = [call(CHARTS[0], s=s, how="etf_proxy") for s in (1.0, 2.0, 3.0)]
+    cause = the_cause(evidence(lost, *proxied))
+    assert "comes and goes" not in said(cause)
+    assert "failed 1 of 1 calls" in said(cause)
+    late = [call(each, F.TIMEOUT, s=0) for each in CHARTS[:2]]
+    smaller = [call(each, how="reduce_request_size") for each in CHARTS[:2]]
+    assert the_cause(evidence(*late)).place.kind is PlaceKind.SOURCE
+    assert the_cause(evidence(*late, *smaller)).place.kind is PlaceKind.PART
+
+
 def test_an_incident_of_which_no_call_is_left_is_diagnosed_from_itself():
     old = failing("fred/gdp", 7, F.STALE_DATA, s=-7200)
     gone = failing("yahoo/removed", 8, F.TIMEOUT, s=-7200)
