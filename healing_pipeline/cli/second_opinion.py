@@ -30,7 +30,8 @@ RECORDED_WITHIN_S = 8.0
 
 def calls_document(connection: Any, incident_id: int) -> list[dict[str, Any]]:
     """The questions about a joint incident as JSON values, the oldest first."""
-    return [asdict(each) for each in calls_about(connection, incident_id)]
+    calls = calls_about(connection, incident_id)
+    return [{**asdict(each), "said": each.said} for each in calls]
 
 
 def show_calls(calls: Sequence[Mapping[str, Any]]) -> None:
@@ -42,17 +43,9 @@ def show_calls(calls: Sequence[Mapping[str, Any]]) -> None:
         seconds = "" if each["seconds"] is None else f", {each['seconds']:.1f} s"
         out.print(
             f"  {each['at']:%H:%M:%S}  {each['model']} ({each['because']}{seconds}, "
-            f"${each['cost_usd']:.4f}): {_said(each)}",
+            f"${each['cost_usd']:.4f}): {each['said']}",
             markup=False,
         )
-
-
-def _said(call: Mapping[str, Any]) -> str:
-    advice = call["advice"]
-    if advice is None:
-        return ": ".join(each for each in (call["outcome"] or "no answer", call["reason"]) if each)
-    order = ", then ".join(advice["order"]) or "nothing of the plan"
-    return f"{advice['root_cause']}; {order}: {advice['because']}"
 
 
 def ask_now(config: Path, incident_id: int) -> str | None:

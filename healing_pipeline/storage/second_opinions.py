@@ -101,6 +101,15 @@ class CallRow:
     advice: dict[str, Any] | None
     reason: str | None
 
+    @property
+    def said(self) -> str:
+        """What came of it, in a line for people."""
+        if self.advice is None:
+            told = (self.outcome or "no answer", self.reason)
+            return ": ".join(each for each in told if each)
+        order = ", then ".join(self.advice["order"]) or "nothing of the plan"
+        return f"{self.advice['root_cause']}; {order}: {self.advice['because']}"
+
 
 def joint_of(connection: Connection[Any], incident_id: int) -> int | None:
     """The incident as people count it; None when there is none of that number."""

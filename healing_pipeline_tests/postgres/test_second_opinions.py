@@ -16,7 +16,7 @@ from healing_pipeline.second_opinion.price import Tokens
 from healing_pipeline.second_opinion.reply import Outcome, Reply
 from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.fact_store import FactStore
-from healing_pipeline.storage.incidents import move_incident
+from healing_pipeline.storage.incidents import incident_by_id, move_incident
 from healing_pipeline.storage.second_opinions import (
     ASK_AGAIN_AFTER,
     HeldBack,
@@ -28,6 +28,8 @@ from healing_pipeline.storage.second_opinions import (
     let_out,
     settle,
 )
+from healing_pipeline.web.dashboard.incident_page import opinion_steps
+from healing_pipeline.web.dashboard.striking import Striking
 
 ADVICE = Advice(RootCause.KEY, ("alternate_host", "use_cached_data"), 0.7, "the key is refused")
 GOOD = Reply(Outcome.ADVICE, 1.5, ADVICE, tokens=Tokens(900, 100, 0, 0), cost_usd=0.01)
@@ -148,6 +150,13 @@ def test_what_became_of_questions_is_read_with_their_incident(database, incident
         first, second = calls_about(connection, incident)
     assert (first.outcome, first.advice, first.cost_usd) == ("advice", ADVICE.written(), 0.01)
     assert (second.outcome, second.reason) == ("refused", "no JSON: 'Sure!'")
+    assert first.said == "key; alternate_host, then use_cached_data: the key is refused"
+    assert second.said == "refused: no JSON: 'Sure!'"
+    with database.connection() as connection:
+        row = incident_by_id(connection, incident)
+    told = opinion_steps(row, [first, second], Striking((), frozenset()))
+    assert [each.word for each in told] == ["second opinion"] * 2
+    assert first.said in told[0].note
 
 
 def test_advice_is_read_with_what_then_healed_and_what_was_tried_before(

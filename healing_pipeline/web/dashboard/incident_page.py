@@ -12,6 +12,7 @@ from healing_pipeline.storage.alerts import SavedAlert
 from healing_pipeline.storage.incident_rows import IncidentRow
 from healing_pipeline.storage.joint_incidents import joint_incidents
 from healing_pipeline.storage.pages import incidents_before
+from healing_pipeline.storage.second_opinions import CallRow, calls_about
 from healing_pipeline.storage.stories import FACTS, IncidentStory, incident_story
 from healing_pipeline.web.dashboard import paging
 from healing_pipeline.web.dashboard.incident_telling import Step, incident_told, steps_of
@@ -44,6 +45,9 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
             return await unknown(request)
         steps = steps_of(story.incident, story.events, striking)
         steps += alert_steps(story.incident, story.alerts, striking)
+        about = story.incident.id
+        asked = await dashboard.database.read(lambda connection: calls_about(connection, about))
+        steps += opinion_steps(story.incident, asked, striking)
         steps.sort(key=lambda each: each.at)
         unanswered_count = sum(each.requests for each in story.meanwhile if each.strategy is None)
         return await dashboard.page(
@@ -96,6 +100,23 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
         )
 
     return [Route(HERE, show_all), Route(f"{HERE}/{{id}}", show)]
+
+
+def opinion_steps(
+    incident: IncidentRow, calls: Iterable[CallRow], striking: Striking
+) -> list[Step]:
+    """The questions to a language model about an incident as steps of its timeline."""
+    return [
+        Step(
+            at=each.at,
+            after_s=(each.at - incident.began_at).total_seconds(),
+            look="none",
+            word="second opinion",
+            note=striking.text(f"{each.model} ({each.because}): {each.said}"),
+            href=None,
+        )
+        for each in calls
+    ]
 
 
 def alert_steps(
