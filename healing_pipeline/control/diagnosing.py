@@ -20,9 +20,10 @@ from healing_pipeline.incidents.cause import Cause, RootCause
 from healing_pipeline.incidents.evidence import Evidence, Seen, Standing, standings
 from healing_pipeline.incidents.finding import find_causes
 from healing_pipeline.incidents.joining import Belonging, joint_ids
+from healing_pipeline.incidents.next_looks import worth_asking
 from healing_pipeline.incidents.own_network import Judgement
 from healing_pipeline.learning.policy import Policy
-from healing_pipeline.storage import diagnoses
+from healing_pipeline.storage import diagnoses, probes
 from healing_pipeline.storage.diagnoses import DiagnosisRow, Joined, Known
 from healing_pipeline.storage.own_outages import OwnOutage, latest_own_outage
 from healing_pipeline.storage.policies import active_policy, active_version
@@ -32,8 +33,8 @@ LOOKS_BACK = timedelta(minutes=10)
 
 # Rows that a diagnosis rests on, however many endpoints there are and however much is asked of
 # them: so many, divided among the endpoints; but of probes and of calls to each at least, at most.
-MOST_SEEN = 1200
-LEAST_EACH, MOST_EACH = 2, 20
+MOST_SEEN = 600
+LEAST_EACH, MOST_EACH = 1, 10
 
 # Between tries to have the turn: it takes whoever has it a few milliseconds.
 PAUSES_S = (0.01, 0.02, 0.04)
@@ -131,6 +132,8 @@ def diagnose_open(
             joined, verdicts = _changes(connection, known, found, now)
             diagnoses.join_incidents(connection, joined)
             diagnoses.add_diagnoses(connection, verdicts)
+            # A few more looks, at once, would say how far it goes.
+            probes.hasten_all(connection, worth_asking(found.evidence), now)
             break
     return found
 
