@@ -18,7 +18,7 @@ from healing_pipeline.incidents.weighing import Fault, at_home, bits_of, faults_
 FAR_BEHIND = 6.0
 
 # A question whose answer is as good as known is not asked.
-LEAST_DOUBT = 0.02
+LEAST_DOUBT = 0.002
 
 
 def worth_asking(evidence: Evidence, most: int = 3) -> tuple[str, ...]:
