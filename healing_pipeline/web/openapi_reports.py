@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from healing_pipeline.reporting.columns import Column
 from healing_pipeline.reporting.forms import FORMS
+from healing_pipeline.reporting.schemas import json_schema
 from healing_pipeline.reporting.structures import STRUCTURES
 
 Json = dict[str, Any]
 
 REPORTS_TAG = "reports"
 REPORT_FORMS = {each.name: each.media_type for each in FORMS.values()}
-_TYPES: dict[str, Json] = {
-    "string": {"type": "string"},
-    "int": {"type": "integer"},
-    "float": {"type": "number"},
-    "bool": {"type": "boolean"},
-    "timestamp": {"type": "string", "format": "date-time"},
-}
 _REFUSED = {"$ref": "#/components/responses/Problem"}
 _REFUSALS = dict.fromkeys(("400", "401", "405", "406", "500", "503"), _REFUSED)
 _HOURS: Json = {
@@ -56,7 +49,7 @@ def report_paths() -> Json:
                 f"reports.{each.name}",
                 each.description,
                 [_HOURS, _LIMIT, _FORMAT],
-                _every_form(_document(each.name, each.columns)),
+                _every_form(json_schema(each)),
             )
             for each in STRUCTURES.values()
         },
@@ -81,20 +74,3 @@ def _every_form(document: Json) -> Json:
         media_type: {"schema": document} if name == "json" else text
         for name, media_type in REPORT_FORMS.items()
     }
-
-
-def _document(name: str, columns: tuple[Column, ...]) -> Json:
-    row = {
-        "type": "object",
-        "required": [each.name for each in columns],
-        "properties": {each.name: _column(each) for each in columns},
-    }
-    rows = {"type": "array", "items": row}
-    return {"type": "object", "required": [name], "properties": {name: rows}}
-
-
-def _column(column: Column) -> Json:
-    schema = {**_TYPES[column.type], "description": column.description}
-    if column.nullable:
-        schema["type"] = [schema["type"], "null"]
-    return schema
