@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from typing import Any
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.drill.labels import CAUSES, Label, joint_label, label_of
-from healing_pipeline.incidents.diagnosis import RootCause
 from healing_pipeline.simulator.faults import Fault, FaultKind
 from healing_pipeline.simulator.scenario import fault_from_json
 
@@ -63,6 +63,10 @@ MANNERS = (
     *(FaultKind.HTML_PAGE, FaultKind.RESET),
 )
 KINDS = tuple(CAUSES)
+FORMS = (
+    *("source", "host", "key", "part", "endpoint"),
+    *("two sources", "two of one source", "one in many ways", "network"),
+)
 
 # A part of the endpoints was looked at when the diagnosis is made.
 LOOKED = (0.3, 0.5, 0.7, 0.9)
@@ -76,7 +80,7 @@ class Case:
     Attributes
     ----------
     form : str
-        ``source``, ``host``, ``key``, ``part``, ``endpoint``, or how faults come together.
+        One of `FORMS`: where a fault sits, or how several come together.
     faults : tuple of dict
         As the simulator's control API takes them.
     truths : tuple of Label
@@ -96,12 +100,12 @@ class Case:
     seed: int
 
 
-def cases(catalog: Catalog, now: Any, count: int, seed: int) -> list[Case]:
+def cases(catalog: Catalog, now: datetime, count: int, seed: int) -> list[Case]:
     """Draw cases; every third is correlated."""
     return [_case(catalog, now, number, seed) for number in range(count)]
 
 
-def _case(catalog: Catalog, now: Any, number: int, seed: int) -> Case:
+def _case(catalog: Catalog, now: datetime, number: int, seed: int) -> Case:
     rng = Random(f"diagnosis:{seed}:{number}")
     correlated = number % 3 == 0
     while True:
@@ -125,7 +129,7 @@ def _case(catalog: Catalog, now: Any, number: int, seed: int) -> Case:
     )
 
 
-def _truth(group: list[Fault], catalog: Catalog, now: Any) -> Label | None:
+def _truth(group: list[Fault], catalog: Catalog, now: datetime) -> Label | None:
     if len(group) == 1:
         return label_of(group[0], catalog, now)
     return joint_label(group, catalog, now)
@@ -226,6 +230,3 @@ def _written(rng: Random, kind: FaultKind, match: Mapping[str, Any]) -> dict[str
     if kind is FaultKind.FROZEN_VALUE:
         fault["age_s"] = 200_000
     return fault
-
-
-__all__ = ["Case", "RootCause", "cases"]
