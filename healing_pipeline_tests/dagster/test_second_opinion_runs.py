@@ -7,6 +7,7 @@ from dagster_installation import DGS10, QUIET, Installation
 from model_servers import Exchange, ModelServer, model_server, says
 from test_heal_runs import metadata_of, open_incident
 
+from healing_pipeline.catalog import second_opinion_section
 from healing_pipeline.control import consulting
 
 pytestmark = [pytest.mark.processes, QUIET]
@@ -17,12 +18,15 @@ second_opinion:
   base_url: {url}/v1
   model: a-model
   daily_budget_usd: 1
+  timeout_s: 60
   price_per_million_tokens: {{input: 1, output: 4}}
 """
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch: pytest.MonkeyPatch):
+    # A busy machine may take long to import an SDK.
+    monkeypatch.setattr(second_opinion_section, "LONGEST_WAIT_S", 60.0)
     with model_server() as running:
         yield running
     for process in consulting._running:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from model_servers import ModelServer, model_server, refuses, says, silent, written
+from model_servers import ModelServer, model_server, says, silent, written
 from second_opinions import settings_for
 from storage_samples import probe
 from worlds import START, World, bad, good
@@ -89,9 +89,8 @@ class Case:
         self.catalog: Catalog = replace(
             self.world.catalog,
             sources={**self.world.catalog.sources, "line": source},
-            second_opinion=replace(chosen, timeout_s=8.0, **settings)
-            if "timeout_s" not in settings
-            else replace(chosen, **settings),
+            # A busy machine may take long to import an SDK; how long is waited has its own tests.
+            second_opinion=replace(chosen, **{"timeout_s": 60.0, **settings}),
         )
         with database.connection() as connection:
             opened = begin_incident(
@@ -201,21 +200,14 @@ def test_advice_is_taken_before_people_are_called_and_no_key_is_sent(database, s
     assert 0 < call.cost_usd < 0.05
 
 
-@pytest.mark.parametrize(
-    ("behave", "outcome"),
-    [
-        (says(written(["rotate_all_keys"])), "refused"),
-        (refuses("429 Too Many Requests"), "rate_limited"),
-    ],
-)
-def test_whatever_else_comes_back_the_deterministic_end_stands(database, server, behave, outcome):
-    server.behave = behave
+def test_a_model_that_was_talked_over_changes_nothing(database, server):
+    server.behave = says(written(["rotate_all_keys"]))
     case = Case(database, server, down)
     advised = case.run()
     assert isinstance(advised.end, HealingFailed)
     assert case.orders == [()]
     assert leaks(server) == []
-    assert [each.outcome for each in case.calls()] == [outcome]
+    assert [each.outcome for each in case.calls()] == ["refused"]
 
 
 def test_a_plan_that_heals_asks_nobody(database, server):

@@ -10,6 +10,7 @@ from model_servers import model_server, refuses
 from storage_samples import begin
 from typer.testing import CliRunner
 
+from healing_pipeline.catalog import second_opinion_section
 from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.cli.app import app
 from healing_pipeline.storage.incidents import move_incident
@@ -35,9 +36,12 @@ def config(server, database_url, tmp_path, monkeypatch):
   base_url: {server.url}/v1
   model: a-model
   daily_budget_usd: 1
+  timeout_s: 60
   price_per_million_tokens: {{input: 1, output: 4}}
 
 """
+    # A busy machine may take long to import an SDK.
+    monkeypatch.setattr(second_opinion_section, "LONGEST_WAIT_S", 60.0)
     path = tmp_path / "healing_config.yaml"
     path.write_text(text.replace("# second_opinion:", f"{section}#", 1), encoding="utf-8")
     monkeypatch.setenv("HEALING_STATE_DIR", str(tmp_path / "state"))

@@ -106,6 +106,22 @@ def test_silence_and_a_slow_drip_end_with_the_time_for_asking(server, service, b
 
 
 @pytest.mark.parametrize("service", [ANTHROPIC, OPENAI])
+def test_json_of_any_shape_is_no_error(server, service):
+    shapes = [
+        *("null", "[]", "7", '"text"', "{}", '{"content": [null]}', '{"choices": [null]}'),
+        *('{"content": {"type": "text"}}', '{"content": [{"type": "text", "text": 5}]}'),
+        *('{"choices": {}}', '{"choices": [{"message": "text"}]}', '{"usage": []}'),
+        *('{"choices": [{"message": {"content": [1]}}], "usage": {"prompt_tokens": 1e9}}',),
+        *('{"content": "text", "usage": "many", "stop_reason": 5}', "[" * 5000, '{"a": NaN}'),
+    ]
+    for each in shapes:
+        server.behave = refuses("200 OK", body=each.encode())
+        reply = asked(server, service)
+        assert reply.outcome in {Outcome.REFUSED, Outcome.BROKEN_OFF}, each
+        assert reply.advice is None
+
+
+@pytest.mark.parametrize("service", [ANTHROPIC, OPENAI])
 def test_a_redirect_is_not_followed(server, service):
     with model_server() as elsewhere:
         place = f"location: {elsewhere.url}/v1/messages\r\n"
