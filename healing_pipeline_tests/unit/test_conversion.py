@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from healing_pipeline.reporting.cells import UnreadableError
@@ -220,7 +220,6 @@ values = st.recursive(
 ).filter(lambda value: not (set(value) & set(STRUCTURES) if isinstance(value, dict) else ()))
 
 
-@settings(max_examples=100)
 @given(values)
 def test_any_json_comes_back_from_toon_as_it_went(value):
     toon = convert(json.dumps(value), read_as="json").text

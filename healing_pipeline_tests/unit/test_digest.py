@@ -209,7 +209,7 @@ nasty_events = st.builds(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 @given(st.lists(nasty_events, max_size=30), st.booleans(), st.randoms(use_true_random=False))
 def test_whatever_events_hold_the_digest_fits_reads_back_and_is_the_same(events, is_cut, order):
     text = digested(events, is_cut=is_cut)

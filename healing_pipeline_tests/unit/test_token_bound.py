@@ -65,7 +65,7 @@ def test_a_word_of_ours_stays_within_its_bound_wherever_it_stands(word):
     ],
 )
 def test_no_text_has_more_tokens_than_its_bound(alphabet):
-    @settings(max_examples=40)
+    @settings(max_examples=settings().max_examples * 2 // 5)
     @given(st.text(alphabet=alphabet, max_size=80))
     def holds(text):
         assert tokens(text) <= most_tokens(text)
