@@ -91,15 +91,17 @@ STRANGENESS: Mapping[Nature, Mapping[Sign, float]] = {
         _S.FORBIDDEN: 1.5,
         _F.PLAN_LIMIT: 3.0,
         _F.QUOTA_EXHAUSTED: 4.0,
+        _F.TIMEOUT: 2.0,
     },
     Nature.QUOTA: {
         _F.RATE_LIMIT: 0.0,
         _F.QUOTA_EXHAUSTED: 0.0,
         _F.BOT_BLOCK: 2.5,
         _F.AUTH_ERROR: 4.0,
+        _F.TIMEOUT: 2.0,
     },
-    Nature.PLAN: {_F.PLAN_LIMIT: 0.0, _S.FORBIDDEN: 0.0, _F.AUTH_ERROR: 3.0},
-    Nature.REQUEST: {_F.NOT_FOUND: 0.0, _F.BAD_REQUEST: 0.0, _F.EMPTY: 3.0},
+    Nature.PLAN: {_F.PLAN_LIMIT: 0.0, _S.FORBIDDEN: 0.0, _F.AUTH_ERROR: 3.0, _F.TIMEOUT: 2.0},
+    Nature.REQUEST: {_F.NOT_FOUND: 0.0, _F.BAD_REQUEST: 0.0, _F.EMPTY: 3.0, _F.TIMEOUT: 2.0},
     Nature.DATA: {
         _F.INVALID_DATA: 0.0,
         _F.EMPTY: 0.0,
@@ -110,7 +112,10 @@ STRANGENESS: Mapping[Nature, Mapping[Sign, float]] = {
         _S.PAGE: 2.5,
     },
 }
-"""How odd a sign is for a fault of each kind; what is not named is no sign of it at all."""
+"""How odd a sign is for a fault of each kind; what is not named is no sign of it at all.
+
+Whatever is wrong, calls may be late besides.
+"""
 
 OWN: Mapping[Sign, Nature] = {
     sign: next(nature for nature, odd in STRANGENESS.items() if odd.get(sign, 1.0) == 0.0)

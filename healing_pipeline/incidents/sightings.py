@@ -6,17 +6,23 @@ outage says nothing about it.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import log2
 
 from healing_pipeline.incidents.evidence import PROBE, Evidence, Failing, Seen, Standing
 from healing_pipeline.incidents.natures import OWN, STRANGENESS, Sign, sign_of
 from healing_pipeline.probing.failure_class import FailureClass
 
 PLAIN = "plain"
+LATE = frozenset({FailureClass.TIMEOUT, FailureClass.SLOW})
+
+# Failures of one endpoint at two places belong together if what is seen at one is no odder for what
+# is wrong at the other.
+MUCH_ALIKE = 1.0
+
 # A good call of less than this before the first bad one went out together with it.
 JUST_BEFORE = timedelta(seconds=2)
 SOONEST_S = 0.001
@@ -240,7 +246,7 @@ def view_since(ground: Ground, since: datetime) -> View:
     for call in ground.calls:
         if since - JUST_BEFORE < call.at < since and call.own and call.sign is None:
             apart_s = (since - call.at).total_seconds()
-            answered = view.just_before.setdefault(max(0, int(log2(apart_s / SOONEST_S))), {})
+            answered = view.just_before.setdefault(max(0, int(math.log2(apart_s / SOONEST_S))), {})
             answered[call.way] = answered.get(call.way, 0) | 1 << call.bit
     over_at = _over_at(ground, since)
     haste = _haste(calls)
@@ -268,7 +274,7 @@ def view_since(ground: Ground, since: datetime) -> View:
     for (way, bit), sign in most.items():
         home = most.get((ground.home[bit], bit))
         # Elsewhere it may be refused for another reason, which is no part of what is wrong here.
-        if home is None or sign in STRANGENESS[OWN[home]] or OWN[sign] is OWN[home]:
+        if home is None or STRANGENESS[OWN[home]].get(sign, math.inf) <= MUCH_ALIKE:
             view.fails(way, bit, sign)
     for (way, bit), counts in view.tally.items():
         good = counts.get(None, 0)
@@ -279,26 +285,32 @@ def view_since(ground: Ground, since: datetime) -> View:
 
 
 def _most(counts: Mapping[Sign | None, int]) -> Sign | None:
-    """How most of the failures looked; None when there was none."""
+    """How the failures looked; None when there was none.
+
+    Whatever is wrong, a call may be late besides: that says least, however often it happens.
+    """
     failed = {sign: count for sign, count in counts.items() if sign is not None}
-    return max(failed, key=lambda sign: (failed[sign], sign), default=None)
+    told = {sign: count for sign, count in failed.items() if sign not in LATE} or failed
+    return max(told, key=lambda sign: (told[sign], sign), default=None)
 
 
 def _haste(calls: Sequence[Call]) -> set[Call]:
     """Healing calls that ran into their own short limit, where that is no sign of the fault.
 
-    It is none where somebody was answered by the same way, and no call with more time for it was
-    late. Many heals at once make a busy host late.
+    It is none where somebody was answered by the same way, or failed in another manner there, and
+    most failures of calls with more time were no lateness. Many heals at once make a host late.
     """
-    late = {FailureClass.TIMEOUT, FailureClass.SLOW}
-    if any(each.sign in late and not each.hurried for each in calls):
+    failed = [each for each in calls if each.sign is not None and not each.hurried]
+    if 2 * sum(each.sign in LATE for each in failed) > len(failed):
         return set()
     answered = {each.way for each in calls if each.sign is None}
-    others = {(each.way, each.bit) for each in calls if each.sign not in late}
+    others = {(each.way, each.bit) for each in calls if each.sign not in LATE}
     return {
         each
         for each in calls
-        if each.sign in late and (each.way in answered or (each.way, each.bit) in others)
+        if each.hurried
+        and each.sign in LATE
+        and (each.way in answered or (each.way, each.bit) in others)
     }
 
 

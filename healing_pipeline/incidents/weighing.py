@@ -274,7 +274,10 @@ def _weighed(
         count = sum(each.bit_count() for each in explained.values())
         share = _share(view, explained)
         against = _against(view, spot, explained, share) + _narrow(view, spot)
-        price = _price(nature, spot, ground) + sum(odd.values())
+        of = sum(signs[sign] for sign in odd)
+        # What is odd is odder the more there is of it.
+        price = _price(nature, spot, ground)
+        price += sum(each * (0.5 + signs[sign] / of) for sign, each in odd.items())
         if min(odd.values()) > 0.0:
             price += WITHOUT_OWN_SIGN
         if any(each & ~members == 0 for each in groups):
