@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.control.consulting import Asked, advice_of, begin
+from healing_pipeline.control.consulting import Asked, Shared, advice_of, begin
 from healing_pipeline.control.heal_run import Taken
 from healing_pipeline.healing.answer import Answer, HealingFailed, Tried
 from healing_pipeline.incidents.diagnosis import Diagnosis
@@ -44,8 +44,8 @@ class AdvisedEnd:
 class _Beside:
     """A question that is written and sent while the plan is under way."""
 
-    def __init__(self, ask: Callable[[], Asked | HeldBack]) -> None:
-        self._ended: Asked | HeldBack | None = None
+    def __init__(self, ask: Callable[[], Asked | Shared | HeldBack]) -> None:
+        self._ended: Asked | Shared | HeldBack | None = None
         self._is_left = False
         self._ask = ask
         self._thread = threading.Thread(target=self._run, name="second opinion", daemon=True)
@@ -59,10 +59,10 @@ class _Beside:
     def leave(self) -> None:
         """Wait for nothing; it goes on record all the same."""
         self._is_left = True
-        if isinstance(self._ended, Asked):
+        if isinstance(self._ended, Asked | Shared):
             self._ended.leave()
 
-    def end(self) -> Asked | HeldBack:
+    def end(self) -> Asked | Shared | HeldBack:
         """What was sent, or why nothing was."""
         self._thread.join(WRITTEN_WITHIN_S)
         return HeldBack("it was not written in time") if self._ended is None else self._ended
@@ -91,7 +91,7 @@ def heal_with_advice(
     settings = catalog.second_opinion
     assert settings is not None, "only where a model is configured"
 
-    def ask(because: Ask, tried: tuple[Tried, ...] = ()) -> Asked | HeldBack:
+    def ask(because: Ask, tried: tuple[Tried, ...] = ()) -> Asked | Shared | HeldBack:
         return begin(
             database,
             catalog,
@@ -129,8 +129,8 @@ def heal_with_advice(
     return AdvisedEnd(first, f"{said} It did not help.")
 
 
-def _advice(asked: Asked | HeldBack, diagnosis: Diagnosis) -> Advice | HeldBack:
-    if isinstance(asked, Asked):
+def _advice(asked: Asked | Shared | HeldBack, diagnosis: Diagnosis) -> Advice | HeldBack:
+    if isinstance(asked, Asked | Shared):
         return asked.advice()
     if asked.advice is None:
         return asked

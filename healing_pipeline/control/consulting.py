@@ -47,9 +47,12 @@ from healing_pipeline.storage.second_opinions import (
     joint_of,
     latest_calls,
     let_out,
+    shared_answer,
 )
 
 PROCESS = "healing_pipeline.control.consulting_process"
+# How often it is looked whether the question of another part was answered.
+LOOK_EVERY_S = 0.25
 # What was seen longer ago says little about what fails now.
 SEEN_WITHIN = timedelta(minutes=5)
 # All that the child needs of the environment: where things are, and how to get out.
@@ -121,6 +124,37 @@ class Asked:
         return got
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The question of another part of the same incident, which is out.
+
+    Attributes
+    ----------
+    until : float
+        Monotonic seconds: nobody waits longer.
+    """
+
+    database: Database
+    wish: Wish
+    asked_at: datetime
+    choices: tuple[str, ...]
+    until: float
+
+    def advice(self) -> Advice | HeldBack:
+        """What was advised, waited for until its time is over; or why there is nothing."""
+        while True:
+            with self.database.connection() as connection:
+                told = shared_answer(connection, self.wish, self.asked_at)
+            if told.advice is not None:
+                return advice_of(told.advice, self.choices)
+            if not told.is_under_way or time.monotonic() > self.until:
+                return told
+            time.sleep(LOOK_EVERY_S)
+
+    def leave(self) -> None:
+        """Wait no longer; it is not ours."""
+
+
 def advice_of(written: Mapping[str, Any], choices: Sequence[str]) -> Advice | HeldBack:
     """Advice that was put on record, checked as when it came."""
     read = read_advice(json.dumps(written), choices)
@@ -138,7 +172,7 @@ def begin(
     environ: Mapping[str, str],
     tried: Sequence[Tried] = (),
     always: bool = False,
-) -> Asked | HeldBack:
+) -> Asked | Shared | HeldBack:
     """Send a question out, if there is one to send, and come back at once; never raises.
 
     Parameters
@@ -170,7 +204,7 @@ def _begin(
     environ: Mapping[str, str],
     tried: tuple[Tried, ...],
     always: bool,
-) -> Asked | HeldBack:
+) -> Asked | Shared | HeldBack:
     began = time.monotonic()
     settings = catalog.second_opinion
     if settings is None:
@@ -191,9 +225,12 @@ def _begin(
             question = ask_about(matter, kept, secrets.token_hex(NONCE_CHARS))
         except SecretInQuestionError:
             return HeldBack("a secret could be read out of the question")
-        told = let_out(connection, _wish(settings, matter, question, because, always), now)
+        wish = _wish(settings, matter, question, because, always)
+        told = let_out(connection, wish, now)
     if isinstance(told, HeldBack):
-        return told
+        until = began + settings.timeout_s
+        choices = question.choices
+        return Shared(database, wish, now, choices, until) if told.is_under_way else told
     return _start(settings, api_key, question, told, database.url, began, now, environ)
 
 

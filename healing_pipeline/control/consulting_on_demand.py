@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.control.consulting import Asked, begin
+from healing_pipeline.control.consulting import Asked, Shared, begin
 from healing_pipeline.control.heal_run import Taken
 from healing_pipeline.healing.answer import Tried
 from healing_pipeline.incidents.cause import Place, PlaceKind, RootCause, root_cause_of
@@ -59,7 +59,7 @@ def ask_about_story(
         Tried(each.strategy, f"healed {each.healed} of {each.tries} times", each.evidence)
         for each in story.tried
     ]
-    return begin(
+    asked = begin(
         database,
         catalog,
         taken,
@@ -70,3 +70,5 @@ def ask_about_story(
         tried=tried,
         always=True,
     )
+    assert not isinstance(asked, Shared), "who may always ask shares with nobody"
+    return asked

@@ -71,10 +71,13 @@ class HeldBack:
     ----------
     advice : dict or None
         What was answered to the same question for another part of the incident, a moment ago.
+    is_under_way : bool
+        Whether that question is still out.
     """
 
     because: str
     advice: dict[str, Any] | None = None
+    is_under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +132,7 @@ def let_out(connection: Connection[Any], wish: Wish, now: datetime) -> LetOut | 
         if wish.digest and _SQL.was_asked(
             connection, joint_id=wish.joint_id, digest=wish.digest, since=since
         ):
-            minutes = ASK_AGAIN_AFTER.total_seconds() / 60
-            return HeldBack(
-                f"the same was asked within the last {minutes:.0f} minutes",
-                _SQL.shared_advice(
-                    connection,
-                    joint_id=wish.joint_id,
-                    digest=wish.digest,
-                    incident_id=wish.incident_id,
-                    since=now - SHARED_FOR,
-                ),
-            )
+            return shared_answer(connection, wish, now)
         refusal = pause(wish.service, _recent(connection, wish, now), now)
         if refusal is not None:
             return HeldBack(refusal)
@@ -169,6 +162,22 @@ def let_out(connection: Connection[Any], wish: Wish, now: datetime) -> LetOut | 
                 reserved_usd=wish.most_usd,
             )
         )
+
+
+def shared_answer(connection: Connection[Any], wish: Wish, now: datetime) -> HeldBack:
+    """What came of the same question for another part of the incident a moment ago."""
+    minutes = ASK_AGAIN_AFTER.total_seconds() / 60
+    because = f"the same was asked within the last {minutes:.0f} minutes"
+    row = _SQL.shared_answer(
+        connection,
+        joint_id=wish.joint_id,
+        digest=wish.digest,
+        incident_id=wish.incident_id,
+        since=now - SHARED_FOR,
+    )
+    if row is None:
+        return HeldBack(because)
+    return HeldBack(because, row["advice"], is_under_way=row["outcome"] is None)
 
 
 def settle(connection: Connection[Any], call_id: int, reply: Reply, now: datetime) -> bool:

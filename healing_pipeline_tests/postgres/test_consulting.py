@@ -23,7 +23,7 @@ from worlds import START, World, bad, good
 from healing_pipeline.catalog.values import ApiKey, Catalog
 from healing_pipeline.control import consulting
 from healing_pipeline.control.advised_heal import heal_with_advice
-from healing_pipeline.control.consulting import Asked
+from healing_pipeline.control.consulting import Asked, Shared
 from healing_pipeline.control.heal_run import diagnosed, healed, take
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.probing.failure_class import FailureClass
@@ -55,6 +55,22 @@ HOSTILE = (
     )
     + f" {MODEL_KEY}"
 )
+
+
+INCIDENT: dict[str, Any] = {
+    "endpoint": "line/x",
+    "source": "line",
+    "failure_class": "timeout",
+    "evidence": HOSTILE,
+    "severity": "error",
+    "detected_by": "probe",
+    "began_at": START - timedelta(seconds=20),
+    "at": START - timedelta(seconds=10),
+    "signal": "confirmed",
+    "to_state": "open",
+    "asks_heal": True,
+    "note": "",
+}
 
 
 def leaks(server: ModelServer) -> list[str]:
@@ -93,21 +109,7 @@ class Case:
             second_opinion=replace(chosen, **{"timeout_s": 60.0, **settings}),
         )
         with database.connection() as connection:
-            opened = begin_incident(
-                connection,
-                endpoint="line/x",
-                source="line",
-                failure_class="timeout",
-                evidence=HOSTILE,
-                severity="error",
-                detected_by="probe",
-                began_at=START - timedelta(seconds=20),
-                at=START - timedelta(seconds=10),
-                signal="confirmed",
-                to_state="open",
-                asks_heal=True,
-                note="",
-            )
+            opened = begin_incident(connection, **INCIDENT)
             assert opened is not None
             taken = take(connection, opened.incident_id, START)
         assert taken is not None
@@ -208,6 +210,25 @@ def test_a_model_that_was_talked_over_changes_nothing(database, server):
     assert case.orders == [()]
     assert leaks(server) == []
     assert [each.outcome for each in case.calls()] == ["refused"]
+
+
+def test_two_parts_of_an_incident_that_fail_at_once_ask_once_and_both_are_advised(database, server):
+    case = Case(database, server, down)
+    with database.connection() as connection:
+        opened = begin_incident(
+            connection,
+            **{**INCIDENT, "endpoint": "line/y", "evidence": "another endpoint"},
+        )
+        connection.execute(
+            "UPDATE healing.incident SET parent_id = %s WHERE id = %s",
+            [case.taken.incident_id, opened.incident_id],
+        )
+    first = case.ask()
+    case.taken = replace(case.taken, incident_id=opened.incident_id)
+    second = case.ask()
+    assert (type(first), type(second)) == (Asked, Shared)
+    assert second.advice() == first.advice()
+    assert len(server.exchanges) == 1
 
 
 def test_a_plan_that_heals_asks_nobody(database, server):

@@ -123,10 +123,11 @@ def test_the_same_matter_is_asked_once_and_its_parts_share_the_advice(database):
     wish = wish_for(parent, digest="d1")
     told = asked(database, wish)
     shared = asked(database, replace(wish, incident_id=member))
-    assert (type(shared), shared.advice) == (HeldBack, None)
+    assert (type(shared), shared.advice, shared.is_under_way) == (HeldBack, None, True)
     ended(database, told, GOOD)
     assert asked(database, replace(wish, incident_id=member)).advice == ADVICE.written()
-    assert asked(database, wish).advice is None, "its own advice was tried"
+    own = asked(database, wish)
+    assert (own.advice, own.is_under_way) == (None, False), "its own advice was tried"
     assert isinstance(asked(database, replace(wish, digest="d2")), LetOut)
     assert isinstance(asked(database, wish, NOON + ASK_AGAIN_AFTER * 1.01), LetOut)
 

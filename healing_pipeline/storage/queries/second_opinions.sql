@@ -18,14 +18,14 @@ SELECT call.at AS asked_at, reply.at AS ended_at, reply.outcome, reply.retry_aft
 SELECT EXISTS (SELECT FROM second_opinion_call
                 WHERE joint_id = :joint_id AND digest = :digest AND at >= :since);
 
--- name: shared_advice(joint_id, digest, incident_id, since)$
--- What was advised about the same a moment ago, for another part of it. Returns nothing when that is
--- under way, or came to nothing.
-SELECT reply.advice
+-- name: shared_answer(joint_id, digest, incident_id, since)^
+-- What came of the same question for another part of the incident, a moment ago; without an outcome
+-- it is under way. Returns nothing when there was none.
+SELECT reply.outcome, reply.advice
   FROM second_opinion_call AS call
-  JOIN second_opinion_reply AS reply ON reply.call_id = call.id
+  LEFT JOIN second_opinion_reply AS reply ON reply.call_id = call.id
  WHERE call.joint_id = :joint_id AND call.digest = :digest AND call.incident_id <> :incident_id
-   AND call.at >= :since AND reply.advice IS NOT NULL
+   AND call.at >= :since
  ORDER BY call.id DESC
  LIMIT 1;
 
