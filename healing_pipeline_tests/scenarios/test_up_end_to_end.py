@@ -19,7 +19,7 @@ from healing_pipeline.simulator.control import _free_block
 from healing_pipeline.stack.ports import is_open
 
 ROOT = Path(__file__).parents[2]
-HEALED_WITHIN_S = 90.0
+HEALED_WITHIN_S = 150.0
 STOPPED_WITHIN_S = 10.0
 
 SCENARIO = """\
