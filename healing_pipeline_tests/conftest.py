@@ -32,10 +32,24 @@ settings.register_profile("explore", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HEALING_HYPOTHESIS_PROFILE", "steady"))
 
 
+# Those that take over half a minute, on two cores; the longest first.
+LONGEST = (
+    "test_warm_deaths.py",
+    "test_ticks.py",
+    "test_stack_drill.py",
+    "test_drill_end_to_end.py",
+    "test_warm_trouble.py",
+    "test_up_end_to_end.py",
+    "test_learn.py",
+    "test_cli.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that start processes come first: begun last, one of them would be waited for alone."""
     slow = {item.path for item in items if item.get_closest_marker("processes") is not None}
-    items.sort(key=lambda item: item.path not in slow)
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (item.path not in slow, rank.get(item.path.name, len(rank))))
 
 
 @dataclass(frozen=True, slots=True)
