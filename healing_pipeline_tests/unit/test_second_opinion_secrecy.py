@@ -75,7 +75,6 @@ def test_a_secret_is_struck_in_every_form(form):
     before=st.text(max_size=20),
     after=st.text(max_size=20),
 )
-@settings(max_examples=60)
 def test_whatever_a_secret_is_it_does_not_stay(secret, form, before, after):
     secrets = Secrets([secret])
     struck = secrets.strike(f"{before} {form(secret)} {after}", shapes=False)
