@@ -53,11 +53,11 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    print(f"{'structure':<20}{'cases':>8}{'rows':>8}{'as toons':>10}{'seconds':>9}")
+    print(f"{'structure':<20}{'cases':>8}{'rows':>8}{'as toons':>10}{'CPU s':>9}")
     for structure in STRUCTURES.values():
-        began = time.monotonic()
+        began = time.process_time()
         cases, rows, compared = run(structure, args.cases, args.seed)
-        lasted = time.monotonic() - began
+        lasted = time.process_time() - began
         print(f"{structure.name:<20}{cases:>8}{rows:>8}{compared:>10}{lasted:>9.1f}", flush=True)
 
 

@@ -23,7 +23,8 @@ BY_NAME = pytest.mark.parametrize("name", NAMES)
 # `toons` speaks TOON 4.1, and differs in numbers: floats from 2**53 on lose their last digits, ints
 # past 64 bits are refused, and what is below a millionth is written in plain digits, not as 1e-7.
 LEAST_OF_TOONS, MOST_OF_TOONS = 1e-6, 2**53
-FEW = settings(max_examples=25)
+# benchmarks/toon_round_trips.py runs 10,000 of each.
+FEW = settings(max_examples=settings.default.max_examples // 4)
 
 
 def exactly(table: Table) -> list[Any]:
@@ -78,7 +79,7 @@ def test_a_structure_comes_back_from_each_form_as_it_went(name, data):
     assert exactly(read_csv(as_csv(table))) == exactly(Table(name, table.columns, held))
 
 
-@settings(max_examples=4)
+@settings(max_examples=settings.default.max_examples // 25)
 @given(data=st.data())
 def test_all_eight_come_back_from_one_document(data):
     tables = [
