@@ -36,8 +36,8 @@ def as_toon(table: Table, *more: Table) -> str:
     return "\n".join([*parts, *(_part(each) for each in tables)])
 
 
-def header_of(name: str, columns: Sequence[Column], rows: int) -> str:
-    """The line above the rows."""
+def header_of(name: str, columns: Sequence[Column], rows: int | str) -> str:
+    """The line above the rows; with their number, or with a word in its place."""
     return f"{name}[{rows}]{{{','.join(each.name for each in columns)}}}:"
 
 

@@ -19,6 +19,7 @@ from healing_pipeline.reporting.columns import Column
 from healing_pipeline.reporting.structures import STRUCTURES, Structure
 from healing_pipeline.reporting.table_reading import check_columns, read_about, read_rows
 from healing_pipeline.reporting.tables import Table
+from healing_pipeline.reporting.toon import header_of
 
 # These are matched from where they begin, and no two parts of them take the same characters: a line
 # made to hurt costs no more than its length.
@@ -203,6 +204,16 @@ def _known_headers(
         if each.name not in structures:
             raise UnreadableError(
                 f"There is no table {each.name[:40]!r}.", f"Known are {names}.", each.line
+            )
+    for number, line in enumerate(lines, 1):
+        said = line.strip(' *`"')
+        if not known and said.startswith(tuple(structures)) and ("[" in said or "{" in said):
+            name = next(each for each in structures if said.startswith(each))
+            raise UnreadableError(
+                f"This is no header of {name}.",
+                f"Write {header_of(name, structures[name].columns, 'N')} with the number of rows"
+                " for N, at the begin of the line.",
+                number,
             )
     if not known:
         raise UnreadableError(
