@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from healing_pipeline.reporting.forms import FORMS
+from healing_pipeline.reporting.forms import FORMS, Form
 from healing_pipeline.reporting.schemas import json_schema
 from healing_pipeline.reporting.structures import STRUCTURES
 
 Json = dict[str, Any]
 
 REPORTS_TAG = "reports"
-REPORT_FORMS = {each.name: each.media_type for each in FORMS.values()}
+_FORMS = tuple(FORMS.values())
 _REFUSED = {"$ref": "#/components/responses/Problem"}
 _REFUSALS = dict.fromkeys(("400", "401", "405", "406", "500", "503"), _REFUSED)
 _HOURS: Json = {
@@ -30,7 +31,7 @@ _FORMAT: Json = {
     "name": "format",
     "in": "query",
     "description": "Instead of `Accept`.",
-    "schema": {"type": "string", "enum": list(REPORT_FORMS)},
+    "schema": {"type": "string", "enum": list(FORMS)},
 }
 
 
@@ -43,6 +44,12 @@ def report_paths() -> Json:
             "What a language model has to know of the window, in at most 500 tokens",
             [_HOURS],
             {each: {"schema": {"type": "string"}} for each in ("text/toon", "text/plain")},
+        ),
+        "/reports/all": _path(
+            "reports.all",
+            "All structures in one document",
+            [_HOURS, {**_LIMIT, "schema": {**_LIMIT["schema"], "default": 200}}, _FORMAT],
+            _every_form(json_schema(*STRUCTURES.values()), [f for f in _FORMS if f.holds_many]),
         ),
         **{
             f"/reports/{each.name}": _path(
@@ -68,9 +75,8 @@ def _path(name: str, summary: str, parameters: list[Json], content: Json) -> Jso
     }
 
 
-def _every_form(document: Json) -> Json:
+def _every_form(document: Json, forms: Sequence[Form] = _FORMS) -> Json:
     text: Json = {"schema": {"type": "string"}}
     return {
-        media_type: {"schema": document} if name == "json" else text
-        for name, media_type in REPORT_FORMS.items()
+        each.media_type: {"schema": document} if each.name == "json" else text for each in forms
     }

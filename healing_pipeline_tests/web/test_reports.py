@@ -28,7 +28,6 @@ from healing_pipeline.reporting.forms import FORMS
 from healing_pipeline.reporting.structures import STRUCTURES
 from healing_pipeline.reporting.table_reading import read_csv, read_json
 from healing_pipeline.reporting.toon_reading import read_toon
-from healing_pipeline.web.openapi_reports import REPORT_FORMS
 
 SECRET = "Zq8vP2mK4xT7wB1nR5yL"
 EVENTS = "/reports/error_events"
@@ -101,6 +100,24 @@ def test_the_form_is_what_the_client_likes_best(visitor, accept, media_type):
 def test_a_format_in_the_address_outweighs_what_is_accepted(visitor):
     found = visitor.ask(f"{EVENTS}?format=md", headers={"Accept": "image/png"})
     assert found.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert visitor.ask("/reports/digest?format=toon", headers={"Accept": "text/csv"}).text
+
+
+def test_a_suffix_names_the_form_as_well_and_outweighs_everything(visitor):
+    found = visitor.ask(f"{EVENTS}.csv?format=md", headers={"Accept": "text/html"})
+    assert found.headers["content-type"] == "text/csv; charset=utf-8"
+    assert "a suffix names the form" in visitor.ask(f"{EVENTS}.pdf").json()["detail"]
+    assert visitor.ask("/reports/digest.pdf").status_code == 404
+
+
+def test_all_structures_come_in_one_document_where_it_has_room_for_them(visitor):
+    tables = read_toon(visitor.ask("/reports/all", headers={"Accept": "text/toon"}).text)
+    assert [each.name for each in tables] == [*STRUCTURES]
+    assert len(tables[0].rows) == 3
+    assert read_json(visitor.ask("/reports/all.json").text) == tables
+    refused = visitor.ask("/reports/all", headers={"Accept": "text/csv"})
+    assert "text/csv" not in problem(refused, 406, "not-acceptable")["available"]
+    assert "json, toon, md, html" in visitor.ask("/reports/all.csv").json()["detail"]
 
 
 def problem(found, status: int, kind: str) -> dict:
@@ -171,7 +188,7 @@ def test_no_report_holds_a_key_or_runs_what_an_upstream_wrote(visitor):
 
 def test_the_list_names_every_report_and_where_it_is(visitor):
     rows = visitor.ask("/reports").json()["reports"]
-    assert [row["name"] for row in rows] == ["digest", *STRUCTURES]
+    assert [row["name"] for row in rows] == ["digest", "all", *STRUCTURES]
     for row in rows:
         assert visitor.ask(row["path"]).status_code == 200
     assert "error_events" in visitor.ask("/reports", headers={"Accept": "text/html"}).text
@@ -220,8 +237,8 @@ def test_the_openapi_document_tells_of_every_report_and_its_forms(tmp_path):
         asker.database.close()
     for name, structure in STRUCTURES.items():
         content = paths[f"/reports/{name}"]["get"]["responses"]["200"]["content"]
-        assert list(content) == list(REPORT_FORMS.values())
+        assert list(content) == [each.media_type for each in FORMS.values()]
         row = content["application/json"]["schema"]["properties"][name]["items"]["properties"]
         assert list(row) == [each.name for each in structure.columns]
-    assert {"/reports", "/reports/digest"} <= set(paths)
+    assert {"/reports", "/reports/all", "/reports/digest"} <= set(paths)
     assert json.dumps(paths)
