@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from healing_pipeline.cli.console import err
@@ -59,5 +60,8 @@ def _with_way_out(
         READERS[form](text)
     except UnreadableError:
         return error
+    with suppress(UnreadableError):
+        convert(text, to="json", read_as=form)
+        return error  # it can be read, so that its columns are not what is wrong
     cure = f"{error.cure} Or convert it as it is: --structure {NO_STRUCTURE}."
     return UnreadableError(error.problem, cure, error.line)

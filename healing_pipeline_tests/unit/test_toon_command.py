@@ -93,6 +93,9 @@ def test_ours_by_name_but_not_by_columns_is_refused_with_the_way_out(rows):
     rows.write_text(json.dumps({"error_events": ROWS}))
     with pytest.raises(UnreadableError, match="Or convert it as it is: --structure none"):
         converted(rows)
+    rows.write_text('{"error_events": [], "active_alerts": []}')
+    with pytest.raises(UnreadableError, match=r"--structure: error_events, active_alerts\.$"):
+        converted(rows, to="csv")
 
 
 @pytest.mark.parametrize(
