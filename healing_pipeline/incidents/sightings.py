@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from healing_pipeline.incidents.evidence import PROBE, Evidence, Failing, Seen, Standing
-from healing_pipeline.incidents.natures import OWN, STRANGENESS, Sign, sign_of
+from healing_pipeline.incidents.natures import OWN, STRANGENESS, Sign, Symptom, sign_of
 from healing_pipeline.probing.failure_class import FailureClass
 
 PLAIN = "plain"
@@ -287,11 +287,15 @@ def view_since(ground: Ground, since: datetime) -> View:
 def _most(counts: Mapping[Sign | None, int]) -> Sign | None:
     """How the failures looked; None when there was none.
 
-    Whatever is wrong, a call may be late besides: that says least, however often it happens.
+    Whatever is wrong, a call may be late besides: that says least, however often it happens. And
+    whoever sends half of a body may break off or not.
     """
     failed = {sign: count for sign, count in counts.items() if sign is not None}
-    told = {sign: count for sign, count in failed.items() if sign not in LATE} or failed
-    return max(told, key=lambda sign: (told[sign], sign), default=None)
+    for vague in (LATE | {Symptom.CUT}, LATE):
+        told = {sign: count for sign, count in failed.items() if sign not in vague}
+        if told:
+            return max(told, key=lambda sign: (told[sign], sign))
+    return max(failed, key=lambda sign: (failed[sign], sign), default=None)
 
 
 def _haste(calls: Sequence[Call]) -> set[Call]:

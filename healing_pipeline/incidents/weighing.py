@@ -29,6 +29,7 @@ from healing_pipeline.incidents.natures import (
 from healing_pipeline.incidents.parts import Part, is_one_subject, parts_of
 from healing_pipeline.incidents.sightings import (
     JUST_BEFORE,
+    LATE,
     SOONEST_S,
     Ground,
     View,
@@ -253,11 +254,14 @@ def _weighed(
         for sign, bits in each.items():
             signs[sign] = signs.get(sign, 0) + bits.bit_count()
     for nature in sorted({OWN[sign] for sign in signs}):
+        telling = sum(count for sign, count in signs.items() if OWN[sign] is nature)
         odd = {
             sign: STRANGENESS[nature][sign]
             for sign, count in signs.items()
             if sign in STRANGENESS[nature]
             and STRANGENESS[nature][sign] <= _elsewhere(sign, count, nature)
+            # What is late besides is fewer than what tells.
+            and (sign not in LATE or OWN[sign] is nature or count <= telling)
         }
         if not odd:
             continue
@@ -277,7 +281,7 @@ def _weighed(
         of = sum(signs[sign] for sign in odd)
         # What is odd is odder the more there is of it.
         price = _price(nature, spot, ground)
-        price += sum(each * (0.5 + signs[sign] / of) for sign, each in odd.items())
+        price += sum(each * (0.5 + 2.0 * (signs[sign] / of) ** 2) for sign, each in odd.items())
         if min(odd.values()) > 0.0:
             price += WITHOUT_OWN_SIGN
         if any(each & ~members == 0 for each in groups):
