@@ -7,13 +7,14 @@ written is what the next one starts from.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, InterfaceError, OperationalError
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.incidents.cause import Cause, RootCause
@@ -43,6 +44,8 @@ PAUSES_S = (0.01, 0.02, 0.04)
 AHEAD = timedelta(seconds=5)
 
 Places = Mapping[str, Standing]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,23 @@ def diagnose_open(
             probes.hasten_all(connection, worth_asking(found.evidence), now)
             break
     return found
+
+
+def causes_at(
+    connection: Connection[Any], catalog: Catalog, source: str, now: datetime
+) -> Diagnosed | None:
+    """What fails at a source, for whoever heals there; None where a fault of ours keeps us from it.
+
+    Readers are waiting: an incident is healed by what it says itself then.
+    """
+    try:
+        with connection.transaction():
+            return diagnose_open(connection, standings(catalog), now, source=source)
+    except (OperationalError, InterfaceError):
+        raise  # the tables are away, for healing as well
+    except Exception:
+        _LOG.exception("The causes of what fails at %s are not known", source)
+        return None
 
 
 def causes_now(

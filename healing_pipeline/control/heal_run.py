@@ -16,7 +16,7 @@ from psycopg import Connection
 
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.control.diagnosing import Diagnosed, diagnose_open
+from healing_pipeline.control.diagnosing import Diagnosed, causes_at
 from healing_pipeline.control.escalating import tell_escalated
 from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.engine import HealingEngine
@@ -30,7 +30,6 @@ from healing_pipeline.incidents.diagnosis import (
     diagnose,
     root_cause_of,
 )
-from healing_pipeline.incidents.evidence import standings
 from healing_pipeline.incidents.lifecycle import Signal, State, next_state
 from healing_pipeline.incidents.verification import Check, verify
 from healing_pipeline.probing.failure_class import FailureClass
@@ -139,10 +138,10 @@ def diagnosed_again(
 ) -> Diagnosis:
     """The diagnosis by all that is known when the run ends: what it has tried is evidence.
 
-    In a transaction of its own, before the incident is moved; see `diagnose_open`.
+    In a transaction of its own, before the incident is moved: see `control.diagnosing`.
     """
-    found = diagnose_open(connection, standings(catalog), now, source=taken.source)
-    cause = found.cause_of(taken.incident_id)
+    found = causes_at(connection, catalog, taken.source, now)
+    cause = None if found is None else found.cause_of(taken.incident_id)
     if cause is None:
         return diagnosis
     return replace(

@@ -7,13 +7,12 @@ from typing import Any
 
 from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting
-from healing_pipeline.control.diagnosing import Diagnosing, diagnose_open
+from healing_pipeline.control.diagnosing import Diagnosing, causes_at
 from healing_pipeline.control.look import HealRequest
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.drill.playing import Drill, side_by_side
 from healing_pipeline.drill.world import caller
 from healing_pipeline.healing.answer import Answer
-from healing_pipeline.incidents.evidence import standings
 from healing_pipeline.storage.routes import active_routes
 
 # The control loop looks at every source this often.
@@ -74,9 +73,7 @@ async def _heal(drill: Drill, request: HealRequest) -> None:
     if taken is None:
         return
     found = await drill.store(
-        lambda connection: diagnose_open(
-            connection, standings(drill.catalog), drill.clock.now(), source=taken.source
-        )
+        lambda connection: causes_at(connection, drill.catalog, taken.source, drill.clock.now())
     )
     diagnosis = heal_run.diagnosed(drill.engine, taken, found)
     last = drill.engine.last_good(taken.endpoint)

@@ -14,11 +14,10 @@ from typing import Any
 import dagster as dg
 
 from healing_pipeline.control import heal_run
-from healing_pipeline.control.diagnosing import diagnose_open
+from healing_pipeline.control.diagnosing import causes_at
 from healing_pipeline.control.heal_run import Taken
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.incidents.diagnosis import Diagnosis
-from healing_pipeline.incidents.evidence import standings
 from healing_pipeline.incidents.verification import Check
 from healing_pipeline.orchestration.heal_seconds import seconds_before, seconds_between
 from healing_pipeline.orchestration.resources import HealingResource
@@ -124,10 +123,10 @@ def diagnose_op(
         return
     session.catch_up(taken.endpoint)
     with session.database.connection() as connection:
-        found = diagnose_open(
-            connection, standings(session.catalog), session.clock.now(), source=taken.source
-        )
+        found = causes_at(connection, session.catalog, taken.source, session.clock.now())
     diagnosis = heal_run.diagnosed(session.engine, taken, found)
+    joint_ids = {} if found is None else found.joint_ids
+    joint_id = joint_ids.get(taken.incident_id, taken.incident_id)
     known = session.engine.last_good(taken.endpoint)
     last = None if known is None else known.reading
     healing_case.put(Case(taken, diagnosis, last, (began_at,)))
@@ -147,7 +146,7 @@ def diagnose_op(
             "failure_class": str(diagnosis.failure_class),
             "root_cause": str(diagnosis.root_cause),
             "place": str(diagnosis.place),
-            "joint_incident": found.joint_ids.get(taken.incident_id, taken.incident_id),
+            "joint_incident": joint_id,
             "scope": len(diagnosis.scope),
             "endpoints": ", ".join(diagnosis.scope[:SCOPE_SHOWN]),
             "severity": str(diagnosis.severity),

@@ -9,10 +9,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 from alert_world import emptied
-from outages import QUOTES, RATES, SERIES, Outages
+from outages import QUOTES, RATES, SERIES, Outages, catalog_of
 from storage_samples import at_once, failed_attempt
 
-from healing_pipeline.control.diagnosing import MOST_SEEN, diagnose_open
+from healing_pipeline.control.diagnosing import MOST_SEEN, causes_at, diagnose_open
 from healing_pipeline.incidents.cause import RootCause
 from healing_pipeline.incidents.lifecycle import State
 from healing_pipeline.storage.database import Database, connection_info
@@ -204,6 +204,18 @@ def test_a_call_to_another_provider_says_nothing_of_the_sources_own_hosts(world)
     found = world.diagnose()
     assert all(each.how != "fallback_provider" for each in found.evidence.seen)
     assert set(found.joint_ids) == set(ids)
+
+
+def test_a_fault_of_ours_in_finding_causes_keeps_nobody_from_healing(world, monkeypatch, caplog):
+    (lonely,) = world.begin(QUOTES[0])
+
+    def broken(_evidence):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("healing_pipeline.control.diagnosing.find_causes", broken)
+    assert world(causes_at, catalog_of(), "yahoo", world.now) is None
+    assert "causes of what fails at yahoo" in caplog.text
+    world.move(lonely, State.HEALING, "heal_started")
 
 
 def test_verdicts_are_appended_and_never_changed(world, database_url):
