@@ -65,8 +65,8 @@ HEALTH_COLUMNS = (
         "reader_errors", "int", "Requests that ended without an accepted answer", nullable=False
     ),
     Column("incidents", "int", "Incidents open at any moment of the window", nullable=False),
-    Column("p50_s", "float", "Median seconds to an answer"),
-    Column("p95_s", "float", "95th percentile of the seconds to an answer"),
+    Column("p50_s", "float", "Median seconds to an answer; empty of more than 25 hours"),
+    Column("p95_s", "float", "95th percentile of the seconds to an answer; likewise"),
     Column("active_strategy", "string", "What serves readers while the primary is down"),
     Column("fidelity_now", "string", "How close that is to what is asked"),
 )

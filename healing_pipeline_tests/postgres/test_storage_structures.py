@@ -27,6 +27,7 @@ from healing_pipeline.reporting.table_reading import read_csv
 from healing_pipeline.reporting.tables import as_csv
 from healing_pipeline.reporting.toon import as_toon
 from healing_pipeline.reporting.toon_reading import read_toon
+from healing_pipeline.storage import structures
 from healing_pipeline.storage.alert_groups import add_incident, begin_group
 from healing_pipeline.storage.database import connection_info
 from healing_pipeline.storage.fact_store import FactStore
@@ -255,6 +256,14 @@ def test_health_is_that_of_the_health_report(connection):
         "alternate_host",
     )
     assert (row["uptime"], row["error_rate"], row["healing_rate"]) == (0.5, 0.5, 0.5)
+
+
+def test_health_of_a_long_window_differs_in_percentiles_alone(connection, monkeypatch):
+    whole = read(connection, "endpoint_health").rows
+    monkeypatch.setattr(structures, "MOST_READ_WHOLE", timedelta(0))
+    folded = read(connection, "endpoint_health").rows
+    assert whole[0]["p50_s"] is not None
+    assert list(folded) == [{**row, "p50_s": None, "p95_s": None} for row in whole]
 
 
 @pytest.mark.parametrize("name", ["fallback_chains", "error_events", "realtime_metrics"])
