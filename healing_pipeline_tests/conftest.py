@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -50,6 +51,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {item.path for item in items if item.get_closest_marker("processes") is not None}
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: (item.path not in slow, rank.get(item.path.name, len(rank))))
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector look no more at thousands of tests and all of Dagster: they stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True, slots=True)
