@@ -1,4 +1,4 @@
-"""What is broken now: the evidence of all that fails is read, its causes found and written down.
+"""What is broken now: the causes of all that fails are found and written down.
 
 Whoever heals does so for the source of its incident, and whoever tells people does so each second
 for all. One at a time writes, in a transaction of its own that is over at once: what one has
@@ -11,39 +11,25 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from psycopg import Connection, InterfaceError, OperationalError
 
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.incidents.cause import Cause, RootCause
-from healing_pipeline.incidents.evidence import Evidence, Seen, Standing, standings
+from healing_pipeline.control.gathering import Places, gathered, rested_on_by_source
+from healing_pipeline.incidents.cause import Cause
+from healing_pipeline.incidents.evidence import Evidence, standings
 from healing_pipeline.incidents.finding import find_causes
 from healing_pipeline.incidents.joining import Belonging, joint_ids
 from healing_pipeline.incidents.next_looks import worth_asking
-from healing_pipeline.incidents.own_network import Judgement
 from healing_pipeline.learning.policy import Policy
 from healing_pipeline.storage import diagnoses, probes
 from healing_pipeline.storage.diagnoses import DiagnosisRow, Joined, Known
-from healing_pipeline.storage.own_outages import OwnOutage, latest_own_outage
 from healing_pipeline.storage.policies import active_policy, active_version
-
-# What was seen longer ago says nothing of what fails now.
-LOOKS_BACK = timedelta(minutes=10)
-
-# Rows that a diagnosis rests on, however many endpoints there are and however much is asked of
-# them: so many, divided among the endpoints; but of probes and of calls to each at least, at most.
-MOST_SEEN = 600
-LEAST_EACH, MOST_EACH = 1, 10
 
 # Between tries to have the turn: it takes whoever has it a few milliseconds.
 PAUSES_S = (0.01, 0.02, 0.04)
-
-# Written a moment after it was seen, by a clock that may be a little ahead.
-AHEAD = timedelta(seconds=5)
-
-Places = Mapping[str, Standing]
 
 _LOG = logging.getLogger(__name__)
 
@@ -182,57 +168,8 @@ def _look(
     source: str | None,
     groups: Sequence[frozenset[str]],
 ) -> tuple[Diagnosed, list[Known]]:
-    outage = latest_own_outage(connection)
-    sources = None if source is None or _lasts(outage) else [source]
-    known = diagnoses.failing(connection, sources)
-    return _diagnosed(known, _evidence(connection, known, places, outage, now, groups)), known
-
-
-def _evidence(
-    connection: Connection[Any],
-    known: Sequence[Known],
-    places: Places,
-    outage: OwnOutage | None,
-    now: datetime,
-    groups: Sequence[frozenset[str]],
-) -> Evidence:
-    """Everything that the causes are found from: what fails, and what was seen of its sources."""
-    sources = {each.failing.source for each in known}
-    asked = {each for each, place in places.items() if place.source in sources}
-    asked |= {each.failing.endpoint for each in known}
-    seen: list[Seen] = []
-    if known:
-        seen = diagnoses.seen_lately(
-            connection,
-            sorted(asked),
-            since=now - LOOKS_BACK,
-            until=now + AHEAD,
-            most=max(LEAST_EACH, min(MOST_EACH, MOST_SEEN // (2 * len(asked)))),
-        )
-    judgement = Judgement(True, outage.evidence) if outage is not None and _lasts(outage) else None
-    return Evidence(
-        failing=tuple(each.failing for each in known if not _was_ours(each, outage, seen)),
-        seen=tuple(seen),
-        endpoints=places,
-        now=now,
-        own_outage=judgement,
-        failing_together=tuple(groups),
-    )
-
-
-def _lasts(outage: OwnOutage | None) -> bool:
-    return outage is not None and outage.ended_at is None
-
-
-def _was_ours(each: Known, outage: OwnOutage | None, seen: Sequence[Seen]) -> bool:
-    """Whether it failed for want of our own connection, and nobody has seen it fail since.
-
-    All that is known of it then was seen while we were cut off, and blames nobody.
-    """
-    if outage is None or outage.ended_at is None or each.root_cause != RootCause.OUR_NETWORK:
-        return False
-    over_at, endpoint = outage.ended_at, each.failing.endpoint
-    return not any(one.endpoint == endpoint and one.at > over_at and not one.is_ok for one in seen)
+    known, evidence = gathered(connection, places, now, source=source, groups=groups)
+    return _diagnosed(known, evidence), known
 
 
 def _diagnosed(known: Sequence[Known], evidence: Evidence) -> Diagnosed:
@@ -257,7 +194,7 @@ def _changes(
     """What is to be written: of incidents what they belong to, and verdicts that say otherwise."""
     before = {each.failing.incident_id: each for each in known}
     joined, verdicts = [], []
-    rested_on = _rested_on(found.evidence)
+    rested_on = rested_on_by_source(found.evidence)
     for cause in found.causes:
         number = found.joint_ids[cause.members[0]]
         for member in cause.members:
@@ -299,21 +236,3 @@ def _as_joined(known: Known) -> Joined:
         place=known.place or "",
         severity=known.severity,
     )
-
-
-def _rested_on(evidence: Evidence) -> dict[str | None, dict[str, Any]]:
-    """How much was seen, by source; under None of all."""
-    found: dict[str | None, dict[str, Any]] = {}
-    by_source: dict[str | None, list[Seen]] = {None: list(evidence.seen)}
-    for each in evidence.seen:
-        by_source.setdefault(each.source, []).append(each)
-    for source, seen in by_source.items():
-        found[source] = {
-            "calls": len(seen),
-            "good": sum(each.is_ok for each in seen),
-            "endpoints": len({each.endpoint for each in seen}),
-            "from_at": min((each.at for each in seen), default=None),
-            "to_at": max((each.at for each in seen), default=None),
-            "own_outage": None if evidence.own_outage is None else evidence.own_outage.evidence,
-        }
-    return found

@@ -12,7 +12,8 @@ from alert_world import emptied
 from outages import QUOTES, RATES, SERIES, Outages, catalog_of
 from storage_samples import at_once, failed_attempt
 
-from healing_pipeline.control.diagnosing import MOST_SEEN, causes_at, diagnose_open
+from healing_pipeline.control.diagnosing import causes_at, diagnose_open
+from healing_pipeline.control.gathering import MOST_SEEN
 from healing_pipeline.incidents.cause import RootCause
 from healing_pipeline.incidents.lifecycle import State
 from healing_pipeline.storage.database import Database, connection_info
