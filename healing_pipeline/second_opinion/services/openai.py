@@ -7,7 +7,7 @@ from typing import Any
 from healing_pipeline.second_opinion.price import MOST_OUTPUT_TOKENS, Tokens, tokens_of
 from healing_pipeline.second_opinion.question import Question
 from healing_pipeline.second_opinion.reply import Outcome, Said
-from healing_pipeline.second_opinion.services.outcomes import of_failure, of_status
+from healing_pipeline.second_opinion.service_failures import of_failure, of_status
 from healing_pipeline.second_opinion.settings import SecondOpinionSettings
 
 # Their own newer models take no other name for it; other servers know the old one.
