@@ -7,7 +7,6 @@ which two could believe that it is theirs to start.
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import os
 import subprocess
@@ -181,14 +180,6 @@ _reaping = threading.Lock()
 def _reap(*new: subprocess.Popen[bytes]) -> None:
     with _reaping:
         _children[:] = [each for each in (*_children, *new) if each.poll() is None]
-
-
-@atexit.register
-def _let_go() -> None:
-    """Leave those that live on to the system; Python would warn of a child that was forgotten."""
-    _reap()
-    for each in _children:
-        each.returncode = 0
 
 
 def _watch(channel: Channel, hold: weakref.ref[Hold]) -> None:
