@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.control.consulting import Asked, Shared, advice_of, begin
+from healing_pipeline.control.consulting import Asked, Shared, begin, shared_advice
 from healing_pipeline.control.heal_run import Taken
 from healing_pipeline.healing.answer import Answer, HealingFailed, Tried
 from healing_pipeline.incidents.diagnosis import Diagnosis
@@ -130,9 +130,13 @@ def heal_with_advice(
 
 
 def _advice(asked: Asked | Shared | HeldBack, diagnosis: Diagnosis) -> Advice | HeldBack:
-    if isinstance(asked, Asked | Shared):
-        return asked.advice()
-    if asked.advice is None:
-        return asked
-    choices = [each.strategy for each in diagnosis.plan if each.taken]
-    return advice_of(asked.advice, choices)
+    try:
+        if isinstance(asked, Asked | Shared):
+            return asked.advice()
+        if asked.advice is None:
+            return asked
+        choices = [each.strategy for each in diagnosis.plan if each.taken]
+        return shared_advice(asked.advice, choices)
+    except Exception as error:
+        # The end that the plan came to stands, whatever becomes of this.
+        return HeldBack(f"it could not be read: {type(error).__name__}")

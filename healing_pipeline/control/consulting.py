@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -146,7 +146,7 @@ class Shared:
             with self.database.connection() as connection:
                 told = shared_answer(connection, self.wish, self.asked_at)
             if told.advice is not None:
-                return advice_of(told.advice, self.choices)
+                return shared_advice(told.advice, self.choices)
             if not told.is_under_way or time.monotonic() > self.until:
                 return told
             time.sleep(LOOK_EVERY_S)
@@ -156,9 +156,23 @@ class Shared:
 
 
 def advice_of(written: Mapping[str, Any], choices: Sequence[str]) -> Advice | HeldBack:
-    """Advice that was put on record, checked as when it came."""
+    """Advice as it came out of JSON, checked once more."""
     read = read_advice(json.dumps(written), choices)
     return HeldBack(read.reason) if isinstance(read, Refused) else read
+
+
+def shared_advice(written: Mapping[str, Any], choices: Sequence[str]) -> Advice | HeldBack:
+    """Advice for another part of the same incident: what of it this part's plan has.
+
+    It was checked against the plan that it was asked for; parts that fail otherwise have others.
+    """
+    read = advice_of(written, list(written["order"]))
+    if isinstance(read, HeldBack):
+        return read
+    order = tuple(each for each in read.order if each in choices)
+    if read.order and not order:
+        return HeldBack("what was advised for another part of it is not in this plan")
+    return replace(read, order=order)
 
 
 def begin(
@@ -304,7 +318,7 @@ def _start(
         "database_url": database_url,
         # Both processes are on one machine, so they share its monotonic clock.
         "until": until,
-        "at": now.timestamp() - (time.monotonic() - began),
+        "at": now.timestamp(),
         "began": began,
     }
     process = subprocess.Popen(  # noqa: S603 (our own module)
@@ -319,5 +333,6 @@ def _start(
     _running[:] = [each for each in (*_running, process) if each.poll() is None]
     assert process.stdin is not None, "the process was started with a pipe"
     with process.stdin as stream:
-        stream.write(json.dumps(work).encode())
+        # Below what a pipe takes at once, whatever alphabet the evidence is written in.
+        stream.write(json.dumps(work, ensure_ascii=False).encode())
     return Asked(told.call_id, question.choices, process, until)

@@ -33,7 +33,7 @@ GRACE_S = 5.0
 
 def main() -> None:
     """Do the work on standard input."""
-    work = json.load(sys.stdin)
+    work = json.load(sys.stdin.buffer)
     # Whatever a library prints is no answer.
     told = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
