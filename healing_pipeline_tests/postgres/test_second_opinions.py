@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from multiprocessing import get_context
 from typing import Any
 
+import psycopg
 import pytest
 from storage_samples import NOON, at_once, attempt, begin, later
 
@@ -14,7 +17,7 @@ from healing_pipeline.incidents.cause import RootCause
 from healing_pipeline.second_opinion.advice import Advice
 from healing_pipeline.second_opinion.price import Tokens
 from healing_pipeline.second_opinion.reply import Outcome, Reply
-from healing_pipeline.storage.database import Database
+from healing_pipeline.storage.database import Database, connection_info
 from healing_pipeline.storage.fact_store import FactStore
 from healing_pipeline.storage.incidents import incident_by_id, move_incident
 from healing_pipeline.storage.second_opinions import (
@@ -72,17 +75,23 @@ def committed(database: Database, at: datetime = NOON) -> float:
         return committed_usd(connection, at)
 
 
-def test_forty_that_ask_at_once_never_spend_more_than_the_day_has(database_url, database, incident):
-    wish = wish_for(incident, most_usd=0.07, daily_budget_usd=0.5)
-
-    def work(connection, _number):
-        told = []
-        for _ in range(4):
+def ask_ten_times(url: str, wish: Wish) -> list[LetOut | HeldBack]:
+    told = []
+    with psycopg.connect(connection_info(url)) as connection:
+        for _ in range(10):
             told.append(let_out(connection, wish, NOON))
             connection.commit()
-        return told
+    return told
 
-    told = [each for many in at_once(database_url, work) for each in many]
+
+def test_processes_that_ask_at_once_never_spend_more_than_the_day_has(
+    database_url, database, incident
+):
+    wish = wish_for(incident, most_usd=0.07, daily_budget_usd=0.5)
+    with ProcessPoolExecutor(4, mp_context=get_context("fork")) as processes:
+        many = processes.map(ask_ten_times, [database_url] * 4, [wish] * 4)
+        told = [each for some in many for each in some]
+    assert len(told) == 40
     assert sum(isinstance(each, LetOut) for each in told) == 7
     assert committed(database) == pytest.approx(0.49)
     assert all("of the day's $0.5" in each.because for each in told if isinstance(each, HeldBack))
