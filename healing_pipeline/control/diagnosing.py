@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -194,7 +194,6 @@ def _changes(
     """What is to be written: of incidents what they belong to, and verdicts that say otherwise."""
     before = {each.failing.incident_id: each for each in known}
     joined, verdicts = [], []
-    rested_on = rested_on_by_source(found.evidence)
     for cause in found.causes:
         number = found.joint_ids[cause.members[0]]
         for member in cause.members:
@@ -217,14 +216,20 @@ def _changes(
                 members=cause.members,
                 severity=cause.severity,
                 chain=cause.chain,
-                rested_on=rested_on.get(cause.place.source, {}),
+                rested_on={"source": cause.place.source},
             )
         )
     latest = diagnoses.latest_diagnoses(connection, [each.incident_id for each in verdicts])
-    return joined, [
+    new = [
         each
         for each in verdicts
         if (said := latest.get(each.incident_id)) is None or not said.says_the_same(each)
+    ]
+    if not new:
+        return joined, []
+    rested_on = rested_on_by_source(found.evidence)
+    return joined, [
+        replace(each, rested_on=rested_on.get(each.rested_on["source"], {})) for each in new
     ]
 
 
