@@ -48,7 +48,7 @@ SOME_TIME_S = 2.5
 # The endpoints that would tell most are asked, and once more those that would tell most then.
 ROUNDS_OF_ASKING = 2
 
-WELL_WITHIN_S = 10.0
+WELL_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,8 @@ class Lane:
         while ill:
             seen = await asyncio.gather(*(engine.observe(each, timeout_s=2.0) for each in ill))
             ill = [name for name, each in zip(ill, seen, strict=True) if each.reading is None]
-            assert self.clock.monotonic() < until, f"the calm simulator did not answer {ill}"
             if ill:
+                assert self.clock.monotonic() < until, f"the calm simulator did not answer {ill}"
                 await engine.aclose()
                 await asyncio.sleep(0.2)
                 engine = self._engine(seed)

@@ -44,7 +44,7 @@ CONTRADICTED = 4.0
 # At most so much costs a good call just before the first bad one.
 NARROW = 5.0
 # A failure of another kind where everything should fail in this one.
-MASKED = 0.7
+MASKED = 2.0
 # A good answer to another question, where no question should be answered.
 OTHER_ANSWERED = 2.0
 # A fault that lets so many calls through is one that comes and goes.
@@ -297,7 +297,7 @@ def _elsewhere(sign: Sign, count: int, nature: Nature) -> float:
         return math.inf
     prices = PRICES[own]
     alone = prices.get(PlaceKind.ENDPOINT, UNHEARD_OF) * count
-    return min(alone, prices.get(PlaceKind.PART, UNHEARD_OF), *prices.values()) + MASKED * count
+    return min(alone, prices.get(PlaceKind.PART, UNHEARD_OF), *prices.values())
 
 
 def _price(nature: Nature, spot: Spot, ground: Ground) -> float:
