@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.control.consulting import Asked, Shared, begin, shared_advice
+from healing_pipeline.control.consulting import NICE_BESIDE, Asked, Shared, begin, shared_advice
 from healing_pipeline.control.heal_run import Taken
 from healing_pipeline.healing.answer import Answer, HealingFailed, Tried
 from healing_pipeline.incidents.diagnosis import Diagnosis
@@ -101,6 +101,7 @@ def heal_with_advice(
             now=now(),
             environ=environ,
             tried=tried,
+            nice=NICE_BESIDE if because is Ask.ALWAYS else 0,
         )
 
     is_cut_off = taken.own_outage

@@ -50,7 +50,10 @@ from healing_pipeline.storage.second_opinions import (
     shared_answer,
 )
 
-PROCESS = "healing_pipeline.control.consulting_process"
+PROCESS = "import os; os.nice({nice}); from {module} import run; run()"
+MODULE = "healing_pipeline.control.consulting_process"
+# Importing an SDK beside a heal must not take its processor; who waits for the answer needs one.
+NICE_BESIDE = 10
 # How often it is looked whether the question of another part was answered.
 LOOK_EVERY_S = 0.25
 # What was seen longer ago says little about what fails now.
@@ -186,6 +189,7 @@ def begin(
     environ: Mapping[str, str],
     tried: Sequence[Tried] = (),
     always: bool = False,
+    nice: int = 0,
 ) -> Asked | Shared | HeldBack:
     """Send a question out, if there is one to send, and come back at once; never raises.
 
@@ -197,10 +201,12 @@ def begin(
         What the plan did already.
     always : bool
         Whether the same may be asked again: a person wants to know.
+    nice : int
+        By how much the process that asks gives way to others.
     """
     try:
         return _begin(
-            database, catalog, taken, diagnosis, because, now, environ, tuple(tried), always
+            database, catalog, taken, diagnosis, because, now, environ, tuple(tried), always, nice
         )
     except Exception as error:
         # A heal run goes on whatever becomes of this. The text may repeat what nobody should read.
@@ -218,6 +224,7 @@ def _begin(
     environ: Mapping[str, str],
     tried: tuple[Tried, ...],
     always: bool,
+    nice: int,
 ) -> Asked | Shared | HeldBack:
     began = time.monotonic()
     settings = catalog.second_opinion
@@ -245,7 +252,7 @@ def _begin(
         until = began + settings.timeout_s
         choices = question.choices
         return Shared(database, wish, now, choices, until) if told.is_under_way else told
-    return _start(settings, api_key, question, told, database.url, began, now, environ)
+    return _start(settings, api_key, question, told, database.url, began, now, environ, nice)
 
 
 def _matter(
@@ -306,6 +313,7 @@ def _start(
     began: float,
     now: datetime,
     environ: Mapping[str, str],
+    nice: int,
 ) -> Asked:
     until = began + settings.timeout_s
     work = {
@@ -322,7 +330,7 @@ def _start(
         "began": began,
     }
     process = subprocess.Popen(  # noqa: S603 (our own module)
-        [sys.executable, "-m", PROCESS],
+        [sys.executable, "-c", PROCESS.format(nice=nice, module=MODULE)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

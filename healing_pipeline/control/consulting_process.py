@@ -31,8 +31,16 @@ from healing_pipeline.second_opinion.settings import (
 GRACE_S = 5.0
 
 
-def main() -> None:
-    """Do the work on standard input."""
+def run() -> None:
+    """Do the work on standard input, and end the process."""
+    try:
+        _work()
+    finally:
+        # Threads of a resolver or an SDK would hold the process back.
+        os._exit(0)
+
+
+def _work() -> None:
     work = json.load(sys.stdin.buffer)
     # Whatever a library prints is no answer.
     told = os.dup(1)
@@ -83,11 +91,3 @@ def _record(database_url: str, call_id: int, reply: Reply, now: datetime) -> Non
 
     with psycopg.connect(connection_info(database_url)) as connection:
         settle(connection, call_id, reply, now)
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    finally:
-        # Threads of a resolver or an SDK would hold the process back.
-        os._exit(0)
