@@ -10,9 +10,10 @@ from itertools import islice
 
 from healing_pipeline.incidents.cause import Cause, Link, Place, PlaceKind, RootCause
 from healing_pipeline.incidents.evidence import Evidence
+from healing_pipeline.incidents.ground import Ground, places_in
 from healing_pipeline.incidents.natures import Nature
-from healing_pipeline.incidents.sightings import Ground, View, places_in
-from healing_pipeline.incidents.weighing import COMES_AND_GOES, Fault
+from healing_pipeline.incidents.sightings import View
+from healing_pipeline.incidents.worth import COMES_AND_GOES, Fault
 
 # Names that a line lists before it says "and 12 more".
 MOST_NAMES = 4

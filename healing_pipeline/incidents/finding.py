@@ -13,10 +13,11 @@ from healing_pipeline.incidents.cause import Cause, Link, Place, PlaceKind, Root
 from healing_pipeline.incidents.chain import chain_of, link_of_own_network, links_to_others
 from healing_pipeline.incidents.detection import Severity, severity_of
 from healing_pipeline.incidents.evidence import Evidence, Failing
+from healing_pipeline.incidents.ground import Ground, grounds
 from healing_pipeline.incidents.natures import Nature, root_cause_at
 from healing_pipeline.incidents.own_network import LOST
-from healing_pipeline.incidents.sightings import Ground, grounds
-from healing_pipeline.incidents.weighing import COMES_AND_GOES, Fault, at_home, faults_of
+from healing_pipeline.incidents.weighing import at_home, faults_of
+from healing_pipeline.incidents.worth import COMES_AND_GOES, Fault
 
 # An answer that was asked for so long after a failure proves that we were not cut off then.
 NOT_CUT_AFTER = timedelta(seconds=2)

@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterable
 
 from healing_pipeline.incidents.evidence import Evidence
-from healing_pipeline.incidents.sightings import Ground, grounds, places_in
-from healing_pipeline.incidents.weighing import Fault, at_home, bits_of, faults_of, rivals_of
+from healing_pipeline.incidents.ground import Ground, bits_at, grounds, places_in
+from healing_pipeline.incidents.weighing import at_home, faults_of, rivals_of
+from healing_pipeline.incidents.worth import Fault
 
 # What is this much less worth (odds of one to 400) is no rival any more.
 FAR_BEHIND = 6.0
@@ -58,7 +59,7 @@ def _telling(ground: Ground, fault: Fault, most: int) -> Iterable[str]:
         if each.worth > fault.worth - FAR_BEHIND
     ]
     groups = [hypotheses]
-    unseen = ground.everything & ~_seen(ground, fault) & ~bits_of(ground.failing)
+    unseen = ground.everything & ~_seen(ground, fault) & ~bits_at(ground.failing)
     for _ in range(most):
         best = max(places_in(unseen), key=lambda bit: (_split(groups, bit), -bit), default=None)
         if best is None or _split(groups, best) < LEAST_DOUBT:
