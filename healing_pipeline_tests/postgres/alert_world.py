@@ -13,7 +13,7 @@ from uuid import uuid4
 from storage_samples import AAPL, NOON, answer, begin, probe
 
 from healing_pipeline.alerting.settings import AlertSettings
-from healing_pipeline.catalog.values import Catalog, Endpoint, Host, Source, Upstreams
+from healing_pipeline.catalog.values import Catalog, Endpoint, Host, Quota, Source, Upstreams
 from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting
 from healing_pipeline.control.diagnosing import Diagnosing
@@ -33,7 +33,10 @@ HOUR = timedelta(hours=1)
 CATALOG = Catalog(
     MappingProxyType(
         {
-            name: Source(name, name, (Host("api", f"https://{name}.test"),))
+            # Counted by the day: a diagnosis asks for no further looks, which nobody here takes.
+            name: Source(
+                name, name, (Host("api", f"https://{name}.test"),), quota=Quota(per_day=500)
+            )
             for name in ("yahoo", "fred")
         }
     ),

@@ -38,6 +38,7 @@ from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.storage import alert_groups, incidents
 from healing_pipeline.storage.alert_watch import evaluated_at
 from healing_pipeline.storage.database import Database
+from healing_pipeline.storage.diagnoses import Joined, join_incidents
 from healing_pipeline.storage.health_quarters import fold_quarters
 
 
@@ -161,27 +162,31 @@ def test_incidents_of_one_cause_are_one_group_and_one_message(world):
 
 
 def test_one_outage_is_told_once_although_the_verdict_on_it_changes(world):
-    """At first a page for people, so the data seemed bad; then nobody answers at all."""
+    """At first its data seem bad; then both are found to be one outage of the whole source."""
     first = world.incident(AAPL, failure_class="invalid_data")
     world.seen(AAPL, good=False, times=2)
     world.give_up(first)
     assert world.groups[0].root_cause == RootCause.DATA
     world.now += SECOND
     second = world.incident(MSFT)
-    for _ in range(3):
-        world.seen(AAPL, good=False, failure="timeout")
-        world.seen(MSFT, good=False)
-        world.now += SECOND
-    world.evaluate()
-    assert world(incidents.incident_by_id, second).parent_id == first
-    world.give_up(second)
+    world.seen(MSFT, good=False, times=2)
+    verdict = {"root_cause": RootCause.PROVIDER_DOWN, "place": "yahoo", "severity": Severity.ERROR}
+    world(
+        join_incidents,
+        [
+            Joined(first, parent_id=None, **verdict),
+            Joined(second, parent_id=first, **verdict),
+        ],
+    )
+    world.move(second, State.HEALING, Signal.HEAL_STARTED)
+    world.move(second, State.ESCALATED, Signal.HEAL_FAILED)
+    assert world(tell_escalated, CATALOG, world.settings, world.now) == [second]
     assert world.told == ["fired error"]
     (group,) = world.groups
     assert group.incident_ids == (first, second)
     assert group.root_cause == RootCause.PROVIDER_DOWN
-    assert group.fingerprint == fingerprint_of("yahoo", RootCause.PROVIDER_DOWN), (
-        "what follows joins it too"
-    )
+    own = fingerprint_of("yahoo", RootCause.PROVIDER_DOWN)
+    assert group.fingerprint == own, "what follows joins it too"
 
 
 def test_a_message_says_whom_the_cause_concerns(world):
