@@ -16,7 +16,7 @@ from healing_pipeline.simulator.scenario import load_scenario
 pytestmark = pytest.mark.processes
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-CASES, SEED, LANES = 6, 5, 3
+CASES, SEED, LANES = 6, 5, 6
 
 
 @pytest.fixture(autouse=True)
