@@ -254,6 +254,12 @@ def test_healing_that_fails_escalates_with_one_alert(installation: Installation)
         assert list(active_routes(connection)) == []
 
 
+def requests_like(request: dg.RunRequest, tick: dg.SensorResult) -> list[dg.RunRequest]:
+    """Those of a tick for the same incident; others that share its cause may have begun."""
+    incident = request.tags["healing/incident"]
+    return [each for each in tick.run_requests or [] if each.tags["healing/incident"] == incident]
+
+
 def test_an_escalated_incident_asks_again_by_a_new_event_and_alerts_no_more(
     installation: Installation,
 ) -> None:
@@ -261,11 +267,10 @@ def test_an_escalated_incident_asks_again_by_a_new_event_and_alerts_no_more(
     cursor = first.run_key.removeprefix("incident_event:") if first.run_key else None
     installation.run(first)
     installation.make_due(DGS10)
-    assert installation.tick(cursor=cursor).run_requests == [], "not at once"
+    assert requests_like(first, installation.tick(cursor=cursor)) == [], "not at once"
     let_time_pass(installation, timedelta(seconds=61))
     installation.make_due(DGS10)
-    tick = installation.tick(cursor=cursor)
-    second = only(tick.run_requests)
+    second = only(requests_like(first, installation.tick(cursor=cursor)))
     assert second.run_key != first.run_key
     assert second.tags["healing/incident"] == first.tags["healing/incident"]
     assert installation.run(second).success
