@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import psutil
 import psycopg
@@ -66,15 +69,23 @@ class Project:
         return [each for each in found if each]  # a zombie has none
 
     def databases(self) -> list[str]:
+        """Those of this project's role: other tests drill on the same server."""
         with psycopg.connect(self.dsn) as connection:
-            query = "SELECT datname FROM pg_database WHERE datname LIKE 'drill_%'"
+            query = "SELECT datname FROM pg_database WHERE datdba = current_user::regrole"
             return [name for (name,) in connection.execute(query)]
 
 
 @pytest.fixture(scope="module")
-def project(pg_server, tmp_path_factory) -> Project:
+def project(pg_server, tmp_path_factory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("stack_drill")
-    return Project(folder, folder / "state", pg_server.url("postgres"))
+    role = f"stack_drill_{uuid4().hex[:12]}"
+    with psycopg.connect(pg_server.dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN CREATEDB PASSWORD '{role}'")
+        parts = urlsplit(pg_server.url("postgres"))
+        place = parts.netloc.rpartition("@")[2]
+        dsn = urlunsplit(parts._replace(netloc=f"{role}:{role}@{place}"))
+        yield Project(folder, folder / "state", dsn)
+        connection.execute(f"DROP ROLE {role}")
 
 
 @pytest.fixture(scope="module")
