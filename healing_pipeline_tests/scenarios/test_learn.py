@@ -22,7 +22,7 @@ pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[2]
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-DAY = TODAY - timedelta(days=3)
+DAY = TODAY - timedelta(days=1)
 
 FACTS = """
     INSERT INTO attempt (id, request_id, attempt_no, at, origin, source, endpoint, strategy,
@@ -99,7 +99,7 @@ def project(tmp_path, database_url) -> Project:
 def test_a_span_is_folded_by_a_run_per_source_and_its_policy_is_in_force(project):
     span = ("--from", f"{DAY:%Y-%m-%d}", "--to", f"{TODAY:%Y-%m-%d}")
     done = project.json(*span)
-    assert done["partitions"] == 72 * 5
+    assert done["partitions"] == 24 * 5
     assert [each["asset"] for each in done["runs"]] == [
         *(["inner_knowledge"] * 5),
         "outer_knowledge",
@@ -121,7 +121,7 @@ def test_a_span_is_folded_by_a_run_per_source_and_its_policy_is_in_force(project
         list(kinds),
     )
     sources = ("alpha_vantage", "exchange_rate", "fred", "polygon", "yahoo")
-    assert sorted(found) == [(kind, source, 72, 72, 1) for kind in kinds for source in sources]
+    assert sorted(found) == [(kind, source, 24, 24, 1) for kind in kinds for source in sources]
     assert project.rows("SELECT DISTINCT status FROM public.runs") == [("SUCCESS",)]
 
     window = ("fred", f"{DAY:%Y-%m-%dT00:00}", f"{DAY:%Y-%m-%dT12:00}")
