@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.control.consulting import NICE_BESIDE, Asked, Shared, begin, shared_advice
+from healing_pipeline.control.consultation import Asked, Shared, shared_advice
+from healing_pipeline.control.consulting import NICE_BESIDE, begin
 from healing_pipeline.control.heal_run import Taken
 from healing_pipeline.healing.answer import Answer, HealingFailed, Tried
 from healing_pipeline.incidents.diagnosis import Diagnosis

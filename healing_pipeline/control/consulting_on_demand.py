@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.control.consulting import Asked, Shared, begin
+from healing_pipeline.control.consultation import Asked, Shared
+from healing_pipeline.control.consulting import begin
 from healing_pipeline.control.heal_run import Taken
 from healing_pipeline.healing.answer import Tried
 from healing_pipeline.incidents.cause import Place, PlaceKind, RootCause, root_cause_of

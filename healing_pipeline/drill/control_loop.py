@@ -9,6 +9,7 @@ from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting
 from healing_pipeline.control.diagnosing import Diagnosing, causes_at
 from healing_pipeline.control.look import HealRequest
+from healing_pipeline.control.settling import settle
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.drill.playing import Drill, side_by_side
 from healing_pipeline.drill.world import caller
@@ -93,7 +94,7 @@ async def _heal(drill: Drill, request: HealRequest) -> None:
         )
     )
     await drill.store(
-        lambda connection: heal_run.settle(
+        lambda connection: settle(
             connection,
             taken,
             again,

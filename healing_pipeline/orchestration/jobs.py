@@ -16,6 +16,7 @@ import dagster as dg
 from healing_pipeline.control import heal_run
 from healing_pipeline.control.diagnosing import causes_at
 from healing_pipeline.control.heal_run import Taken
+from healing_pipeline.control.settling import settle
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.incidents.diagnosis import Diagnosis
 from healing_pipeline.incidents.verification import Check
@@ -299,7 +300,7 @@ def settle_op(
             connection, session.catalog, case.taken, case.diagnosis, session.clock.now()
         )
     with session.database.connection() as connection:
-        settled = heal_run.settle(
+        settled = settle(
             connection,
             case.taken,
             diagnosis,

@@ -17,6 +17,7 @@ from healing_pipeline.catalog.values import Catalog, Endpoint, Host, Quota, Sour
 from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting
 from healing_pipeline.control.diagnosing import Diagnosing
+from healing_pipeline.control.settling import settle
 from healing_pipeline.healing.answer import HealingFailed, Tried
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.incidents.diagnosis import Diagnosis, Place, PlaceKind, PlannedStep, RootCause
@@ -182,7 +183,7 @@ class AlertWorld:
         )
         again = self(heal_run.diagnosed_again, CATALOG, taken, diagnosis, self.now)
         return self(
-            heal_run.settle,
+            settle,
             taken,
             again,
             end,

@@ -21,9 +21,9 @@ from storage_samples import probe
 from worlds import START, World, bad, good
 
 from healing_pipeline.catalog.values import ApiKey, Catalog
-from healing_pipeline.control import advised_heal, consulting
+from healing_pipeline.control import advised_heal, consultation, consulting
 from healing_pipeline.control.advised_heal import heal_with_advice
-from healing_pipeline.control.consulting import Asked, Shared
+from healing_pipeline.control.consultation import Asked, Shared
 from healing_pipeline.control.heal_run import diagnosed, healed, take
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.probing.failure_class import FailureClass
@@ -309,7 +309,7 @@ def test_a_process_that_is_killed_leaves_its_dollars_counted_and_nobody_waiting(
 def test_a_database_that_goes_away_meanwhile_ends_in_the_deterministic_plan(
     database, server, monkeypatch
 ):
-    monkeypatch.setattr(consulting, "shared_answer", lambda *_: 1 / 0)
+    monkeypatch.setattr(consultation, "shared_answer", lambda *_: 1 / 0)
     case = Case(database, server, down)
     shared = Shared(database, None, START, (), time.monotonic() + 5)  # type: ignore[arg-type]
     monkeypatch.setattr(advised_heal, "begin", lambda *_, **__: shared)

@@ -16,6 +16,7 @@ import pytest
 
 from healing_pipeline.catalog.values import Catalog, Quota
 from healing_pipeline.control import heal_run
+from healing_pipeline.control.settling import Settled, settle
 from healing_pipeline.control.watching import HealRequest, Watcher, probe_limits
 from healing_pipeline.drill.world import EPOCH, drill_catalog
 from healing_pipeline.healing.answer import PLAIN, Answer
@@ -155,7 +156,7 @@ class Bench:
             lambda connection: heal_run.take(connection, request.incident_id, self.date)
         )
 
-    async def heal(self, request: HealRequest) -> heal_run.Settled:
+    async def heal(self, request: HealRequest) -> Settled:
         """What the job `heal_endpoint` does, step by step."""
         taken = await self.take(request)
         assert taken is not None
@@ -172,7 +173,7 @@ class Bench:
                 self.date,
             )
         settled = await self.stored(
-            lambda connection: heal_run.settle(connection, taken, diagnosis, end, checks, self.date)
+            lambda connection: settle(connection, taken, diagnosis, end, checks, self.date)
         )
         self.routes.replace_all(await self.stored(active_routes))
         return settled

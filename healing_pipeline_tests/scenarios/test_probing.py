@@ -31,6 +31,7 @@ from healing_pipeline.control.alerting import Alerting
 from healing_pipeline.control.examining import PROBE_TIMEOUT_S, PROBES_PER_HOST, SILENT_S
 from healing_pipeline.control.own_connection import places_of
 from healing_pipeline.control.own_outages import begin_own_outage
+from healing_pipeline.control.settling import settle
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.healing.facts import Fact, ProbeResult
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
@@ -467,9 +468,7 @@ def test_a_heal_run_that_runs_into_our_own_outage_blames_our_network_and_calls_n
         diagnosis = heal_run.diagnosed(each.engine, taken)
         assert diagnosis.root_cause is RootCause.OUR_NETWORK
         end = await heal_run.healed(each.engine, taken)
-        settled = await each.stored(
-            lambda tables: heal_run.settle(tables, taken, diagnosis, end, (), now)
-        )
+        settled = await each.stored(lambda tables: settle(tables, taken, diagnosis, end, (), now))
         assert settled.state is State.ESCALATED
         (alert,) = await each.stored(lambda tables: alerts.alerts_since(tables, now))
         assert alert.title == "Our own connection is down"

@@ -22,6 +22,7 @@ from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.control import heal_run
 from healing_pipeline.control.alerting import Alerting
+from healing_pipeline.control.settling import settle
 from healing_pipeline.healing.answer import Answer
 from healing_pipeline.session import Session, open_session
 from healing_pipeline.simulator.control import RunningSimulator, running_simulator
@@ -147,9 +148,7 @@ class World:
             provider = session.engine.provider_of(taken.endpoint)
             reading = None if last is None else last.reading
             checks = heal_run.verified(session.catalog, provider, end, reading, now())
-        await asyncio.to_thread(
-            stored, lambda c: heal_run.settle(c, taken, diagnosis, end, checks, now())
-        )
+        await asyncio.to_thread(stored, lambda c: settle(c, taken, diagnosis, end, checks, now()))
         session.routes.replace_all(await asyncio.to_thread(stored, active_routes))
 
 
