@@ -128,7 +128,7 @@ def pg_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerForTes
 def _forget_the_disk(dsn: str) -> None:
     """Nothing here has to outlive a power cut: what does is tested with servers of its own."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes", "wal_init_zero"):
+        for setting in ("fsync", "full_page_writes", "wal_init_zero", "autovacuum", "jit"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
 
