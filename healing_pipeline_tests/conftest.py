@@ -126,7 +126,10 @@ def pg_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerForTes
 
 
 def _forget_the_disk(dsn: str) -> None:
-    """Nothing here has to outlive a power cut: what does is tested with servers of its own."""
+    """Nothing here has to outlive a power cut: what does is tested with servers of its own.
+
+    And no database lives long enough to be worth cleaning, no query to be worth compiling.
+    """
     with psycopg.connect(dsn, autocommit=True) as connection:
         for setting in ("fsync", "full_page_writes", "wal_init_zero", "autovacuum", "jit"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
