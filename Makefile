@@ -29,7 +29,7 @@ run: setup ## start everything: PostgreSQL, simulated upstreams, Dagster; Ctrl-C
 	@exec $(BIN)/healing up
 
 test: setup lint types ## everything that CI runs: ruff, mypy, the whole suite
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: setup lint types unit ## the quick half of `make test`
 
