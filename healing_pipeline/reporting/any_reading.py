@@ -9,11 +9,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import toon_format
 
 from healing_pipeline.reporting.cells import UnreadableError
+from healing_pipeline.reporting.json_rules import refuse_constant, unlike_names
 from healing_pipeline.reporting.tables import GUARD, csv_text
 from healing_pipeline.reporting.toon_reading import cure_of, unfenced
 
@@ -61,7 +62,7 @@ def read_json_value(text: str) -> Found:
 
     def loaded(said: str) -> Any:
         return json.loads(
-            said, parse_float=number, parse_constant=_refuse, object_pairs_hook=_object
+            said, parse_float=number, parse_constant=refuse_constant, object_pairs_hook=unlike_names
         )
 
     lines = unfenced(text)
@@ -172,16 +173,3 @@ def _digits(said: str) -> int:
     """How many figures of a number count."""
     figures = re.split("[eE]", said)[0].replace(".", "").lstrip("-0")
     return len(figures.rstrip("0"))
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(each for each in names if names.count(each) > 1)
-        raise UnreadableError(f"{twice[:40]!r} stands twice in one object.", "Name it once.")
-    return made
-
-
-def _refuse(said: str) -> NoReturn:
-    raise UnreadableError(f"{said} is no JSON.", "Write null where there is no number.")

@@ -9,10 +9,11 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from healing_pipeline.reporting.cells import Cell, UnreadableError, read_cell, read_written
 from healing_pipeline.reporting.columns import Column
+from healing_pipeline.reporting.json_rules import refuse_constant, unlike_names
 from healing_pipeline.reporting.structures import ABOUT_COLUMNS, STRUCTURES, Structure
 from healing_pipeline.reporting.tables import GUARD, Table
 
@@ -68,7 +69,7 @@ def read_json(
         If it is no JSON, holds something else, or a cell is none of its column's.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        found = json.loads(text, object_pairs_hook=unlike_names, parse_constant=refuse_constant)
     except UnreadableError:
         raise
     except json.JSONDecodeError as exc:
@@ -213,19 +214,6 @@ def _csv_cell(cell: str, column: Column) -> Cell:
 
 
 _ONLY_JSON = "Leave out everything but the document, and send the whole of it."
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(each for each in names if names.count(each) > 1)
-        raise UnreadableError(f"{_cut(twice)} stands twice in one object.", "Name it once.")
-    return made
-
-
-def _refuse_constant(said: str) -> NoReturn:
-    raise UnreadableError(f"{said} is no JSON.", "Write null where there is no number.")
 
 
 def _names(structure: Structure) -> set[str]:
