@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.table import Table
 
+from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.cli.console import COLOURS, err, out, print_json
 from healing_pipeline.cli.report_learning import (
     draw,
     learning_document,
     show_learning,
 )
+from healing_pipeline.cli.report_window import of_window
 from healing_pipeline.cli.second_opinion import read_score, show_score
 from healing_pipeline.control.learning_run import read_learning
-from healing_pipeline.errors import ConfigurationError
-from healing_pipeline.installation import load_catalog, state_dir
 from healing_pipeline.reporting.health import HEALTHY, totals
-from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.incident_rows import IncidentRow, JointIncident
 from healing_pipeline.storage.incidents import recent_incidents
 from healing_pipeline.storage.joint_incidents import joint_incidents_since
-from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.reports import (
     HealthRow,
     Summary,
@@ -37,26 +34,18 @@ from healing_pipeline.storage.reports import (
 
 def report(config: Path, *, hours: float, as_json: bool, pictures: Path | None = None) -> int:
     """Print the report for the last `hours`, and draw what was learned; 0 when it could be made."""
-    if not 0 < hours <= 24 * 366:
-        raise ConfigurationError(
-            f"{hours:g} hours cannot be reported on.", "Give --hours between 0 and 8784."
+
+    def read(connection: Any, since: datetime, now: datetime, catalog: Catalog) -> tuple[Any, ...]:
+        return (
+            health_rows(connection, since, now),
+            recent_incidents(connection, since, 1000),
+            joint_incidents_since(connection, since, 1000),
+            summary_by_strategy(connection, since, now),
+            read_learning(connection, now),
+            read_score(connection, catalog, since, now),
         )
-    catalog = load_catalog(config, os.environ)
-    address = resolve_database(os.environ, state_dir(os.environ))
-    try:
-        with Database(address.url) as database:
-            migrate(database)
-            now = datetime.now(UTC)
-            since = now - timedelta(hours=hours)
-            with database.connection() as connection:
-                rows = health_rows(connection, since, now)
-                incidents = recent_incidents(connection, since, 1000)
-                joint = joint_incidents_since(connection, since, 1000)
-                remedies = summary_by_strategy(connection, since, now)
-                learned = read_learning(connection, now)
-                advised = read_score(connection, catalog, since, now)
-    finally:
-        address.close()
+
+    rows, incidents, joint, remedies, learned, advised = of_window(config, hours, read)
     if as_json:
         document = _document(rows, incidents, remedies, hours)
         print_json(

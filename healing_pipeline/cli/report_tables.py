@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -17,15 +16,13 @@ from rich.text import Text
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.cli.console import out
+from healing_pipeline.cli.report_window import of_window
 from healing_pipeline.cli.whole_files import write_text
 from healing_pipeline.errors import ConfigurationError
-from healing_pipeline.installation import load_catalog, state_dir
 from healing_pipeline.reporting.forms import FORMS
 from healing_pipeline.reporting.structures import ENDPOINT_HEALTH, STRUCTURES
 from healing_pipeline.reporting.tables import Cell, Table, moment
-from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.digests import read_digest
-from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.structures import read_structure
 from healing_pipeline.web.dashboard.striking import striking_for
 
@@ -35,9 +32,6 @@ FORMATS = (TEXT, *FORMS)
 MOST_SHOWN, MOST_ROWS, MOST_ASKED = 200, 5_000, 100_000
 TO_BE_READ = frozenset({TEXT, "toon", "md", "html"})
 LONGEST_CELL, WIDE = 60, 2_000
-
-Result = TypeVar("Result")
-Work = Callable[[Any, datetime, datetime, Catalog], Result]
 
 
 def report_tables(
@@ -77,7 +71,7 @@ def report_tables(
             for name in chosen
         ]
 
-    tables = _of_window(config, hours, read)
+    tables = of_window(config, hours, read)
     if form == TEXT:
         write_text("\n".join(_shown(each) for each in tables), output)
     else:
@@ -87,7 +81,7 @@ def report_tables(
 
 def report_digest(config: Path, *, hours: float, output: Path | None) -> int:
     """Write the digest; 0 when it was written."""
-    text = _of_window(
+    text = of_window(
         config,
         hours,
         lambda connection, since, now, catalog: read_digest(
@@ -122,23 +116,6 @@ def chosen_structures(form: str, names: Sequence[str]) -> tuple[str, ...]:
             f"Name one with --structure, or write --format json: {', '.join(chosen)}.",
         )
     return chosen
-
-
-def _of_window(config: Path, hours: float, work: Work[Result]) -> Result:
-    if not 0 < hours <= 24 * 366:
-        raise ConfigurationError(
-            f"{hours:g} hours cannot be reported on.", "Give --hours between 0 and 8784."
-        )
-    catalog = load_catalog(config, os.environ)
-    address = resolve_database(os.environ, state_dir(os.environ))
-    try:
-        with Database(address.url) as database:
-            migrate(database)
-            now = datetime.now(UTC)
-            with database.connection() as connection:
-                return work(connection, now - timedelta(hours=hours), now, catalog)
-    finally:
-        address.close()
 
 
 def _shown(table: Table) -> str:
