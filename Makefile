@@ -8,8 +8,9 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types unit explore drills soak bench screenshots lock clean
+.PHONY: help setup run test check lint types unit explore drills soak chaos bench screenshots lock clean
 SEED ?= 1
+TRIALS ?=
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -48,6 +49,10 @@ explore: setup ## the properties with fresh random examples, five times as many;
 
 soak: setup ## launch runs while warm processes and launchers are killed at random; minutes (SEED=1)
 	@$(BIN)/python healing_pipeline_tests/launcher/soak.py --runs 200 --seed $(SEED)
+
+chaos: setup ## break everything on purpose, load and fuzz it; writes docs/reliability.md (SEED=1, TRIALS=kills)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	@$(BIN)/python -m healing_pipeline_tests.chaos --seed $(SEED) $(TRIALS)
 
 drills: setup ## every drill scenario, scored on data (SEED=1); a quarter of an hour
 	@$(BIN)/healing drill --scenario all --seed $(SEED)
