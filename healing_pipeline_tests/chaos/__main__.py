@@ -1,7 +1,8 @@
 """Plays the trials and keeps what they saw: ``python -m healing_pipeline_tests.chaos``.
 
-A trial is a file in `trials` with the function ``run(seed, quick, say)``, which breaks the thing on
-purpose, in the way that its docstring says, and returns its outcomes; ``say(text)`` tells how far it is.
+A trial is a file in `trials` with the function ``run(seed, quick, say)``, which breaks the thing
+on purpose, in the way that its docstring says, and returns its outcomes; ``say(text)`` tells how
+far it is.
 """
 
 from __future__ import annotations

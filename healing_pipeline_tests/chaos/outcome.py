@@ -28,7 +28,7 @@ class Outcome:
     reader_errors : int or None
         Of them, those that ended without an accepted answer though one existed.
     events_lost, events_doubled : int or None
-        Facts that were to be in the database and are not, or are twice; None where none are written.
+        Facts that were to be in the database and are not, or are twice; None where there are none.
     normal_after_s : float or None
         Seconds from the fault's end until everything was as before, the longest of all times.
     seen : mapping
