@@ -32,6 +32,8 @@ class DatabaseAddress:
     ----------
     url : str
         Of the project's tables, for psycopg.
+    owner_url : str
+        The same database for whoever changes its schema or takes old facts away.
     dagster_url : str
         Of Dagster's tables, with the scheme that Dagster needs.
     server : EmbeddedServer or None
@@ -39,6 +41,7 @@ class DatabaseAddress:
     """
 
     url: str
+    owner_url: str
     dagster_url: str
     server: EmbeddedServer | None = None
 
@@ -83,12 +86,13 @@ def resolve_database(
         except BaseException:
             server.stop()
             raise
-        return DatabaseAddress(server.url(DATABASE), server.dagster_url(DAGSTER_DATABASE), server)
+        ours = server.url(DATABASE)
+        return DatabaseAddress(ours, ours, server.dagster_url(DAGSTER_DATABASE), server)
     url = _with_scheme(url, "postgresql")
     if is_tried:
         _check(url)
     dagster_url = environ.get(DAGSTER_URL_VARIABLE, "").strip() or url
-    return DatabaseAddress(url, _with_scheme(dagster_url, "postgresql+psycopg2"))
+    return DatabaseAddress(url, url, _with_scheme(dagster_url, "postgresql+psycopg2"))
 
 
 def running_url(state_dir: Path) -> str | None:
