@@ -75,6 +75,7 @@ COLUMNS: dict[type[Fact], tuple[str, ...]] = {
     ),
 }
 
+_NAMES = {kind: tuple(each.name for each in fields(kind)) for kind in TABLES}
 _TIMES = frozenset({"at", "as_of", "fetched_at"})
 _IDS = frozenset({"id", "request_id", "confirms"})
 
@@ -92,8 +93,12 @@ def line_of(fact: Fact) -> str:
     TypeError, ValueError
         If a parameter is no JSON value.
     """
-    values = {each.name: _line_value(getattr(fact, each.name)) for each in fields(fact)}
-    return json.dumps({"fact": TABLES[type(fact)], **values}, allow_nan=False, ensure_ascii=True)
+    kind = type(fact)
+    values = {"fact": TABLES[kind], **{name: getattr(fact, name) for name in _NAMES[kind]}}
+    try:
+        return _LINE.encode(values)
+    except TypeError:  # a mapping with keys of its own kind
+        return _LINE.encode(json_value(values))
 
 
 def fact_of(line: str) -> Fact:
@@ -154,4 +159,14 @@ def _cell(value: object) -> object:
 
 
 def _line_value(value: object) -> Json:
-    return json_reading(value) if isinstance(value, Reading) else json_value(value)
+    """What JSON has no word for. Texts stay as they are: what is stored of them, a row decides."""
+    if isinstance(value, Reading):
+        return json_reading(value)
+    plain = json_value(value)
+    if plain is value:
+        raise TypeError(f"{type(value).__name__} is no JSON value")
+    return plain
+
+
+# Readers wait while a line is made, so one writer is there for all of them.
+_LINE = json.JSONEncoder(allow_nan=False, ensure_ascii=True, default=_line_value)
