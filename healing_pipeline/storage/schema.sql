@@ -938,16 +938,39 @@ RETURNS SETOF healing.health_quarter LANGUAGE sql STABLE AS $$
      GROUP BY seen.quarter, seen.endpoint
 $$;
 
--- The same in any range, from what is folded where that is possible.
+-- How far back facts reach.
+
+-- Facts before `until` are gone, or about to go. What they came to (hours, days, quarters) stays as
+-- it was folded: a fold over what is left of them would put a part in the place of the whole.
+CREATE TABLE healing.pruned (
+    -- detail: attempt, answer, probe_result; decision; inner: the hours of what was learned;
+    -- run_log: what old runs of Dagster's said on their way
+    kind text PRIMARY KEY CONSTRAINT pruned_kind_known CHECK (
+        kind IN ('detail', 'decision', 'inner', 'run_log')),
+    until timestamptz NOT NULL DEFAULT '-infinity',
+    -- The newest attempt.seq at the time: one before `until` with a larger number came afterwards.
+    seq bigint NOT NULL DEFAULT 0,
+    came_late bigint NOT NULL DEFAULT 0, -- attempts that did, and were taken away unfolded
+    changed_at timestamptz
+);
+INSERT INTO healing.pruned (kind) VALUES ('detail'), ('decision'), ('inner'), ('run_log');
+
+-- The same in any range, from what is folded where that is possible. Where the facts are gone, a
+-- quarter that the range cuts counts whole.
 CREATE FUNCTION healing.health_in(from_at timestamptz, to_at timestamptz)
 RETURNS SETOF healing.health_quarter LANGUAGE sql STABLE AS $$
-    WITH whole AS (
-        SELECT first, GREATEST(first, LEAST(date_bin('15 minutes', to_at, 'epoch'), until)) AS last
+    WITH edge AS (
+        SELECT LEAST(to_at, CASE WHEN from_at < pruned.until
+                                 THEN date_bin('15 minutes', from_at, 'epoch')
+                                 ELSE date_bin('15 minutes', from_at + almost, 'epoch') END) AS first,
+               LEAST(health_fold.until, CASE WHEN to_at <= pruned.until
+                                             THEN date_bin('15 minutes', to_at + almost, 'epoch')
+                                             ELSE date_bin('15 minutes', to_at, 'epoch') END) AS last
           FROM healing.health_fold
-         CROSS JOIN LATERAL (
-                   SELECT LEAST(to_at, date_bin('15 minutes',
-                       from_at + interval '15 minutes' - interval '1 microsecond', 'epoch')))
-               AS edge (first)
+          JOIN healing.pruned ON pruned.kind = 'detail'
+         CROSS JOIN (SELECT interval '15 minutes' - interval '1 microsecond') AS quarter (almost)
+    ), whole AS (
+        SELECT first, GREATEST(first, last) AS last FROM edge
     )
     SELECT health_quarter.*
       FROM whole
