@@ -62,7 +62,7 @@ from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.probes import hasten_all, seed_schedule
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.transport.http import HttpSender, new_client
-from healing_pipeline.transport.reaching import reach
+from healing_pipeline.transport.reaching import Reach
 
 SOURCE = "exchange_rate"
 SECRET = "k" * 24
@@ -179,6 +179,7 @@ async def bench(url: str, port: int, count: int, folder: Path) -> AsyncIterator[
             snapshots=SnapshotMemory(),
             routes=RouteTable(),
         )
+        reach = Reach(allowed_hosts(catalog))
         watcher = Watcher(catalog, engine, database, recorder.record, clock, reach)
         try:
             yield Bench(catalog, database, recorder, watcher)

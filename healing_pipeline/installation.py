@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import UUID
 
+from healing_pipeline.catalog.destinations import Destinations, destinations
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
@@ -133,13 +133,9 @@ def new_ids() -> Callable[[], UUID]:
     return new_id
 
 
-def allowed_hosts(catalog: Catalog) -> frozenset[str]:
-    """Every ``host:port`` a redirect may lead to."""
-    return frozenset(
-        urlsplit(host.base_url).netloc
-        for source in catalog.sources.values()
-        for host in source.hosts
-    )
+def allowed_hosts(catalog: Catalog) -> Destinations:
+    """Where calls may go, and redirects lead."""
+    return destinations(catalog)
 
 
 def build_engine(

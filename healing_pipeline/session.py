@@ -25,12 +25,12 @@ from healing_pipeline.data_path import Engine, new_engine
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock
-from healing_pipeline.installation import load_catalog, state_dir, system_clock
+from healing_pipeline.installation import allowed_hosts, load_catalog, state_dir, system_clock
 from healing_pipeline.storage.database import Database, resolve_database
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.shared_memory import about, everything
-from healing_pipeline.transport.reaching import reach
+from healing_pipeline.transport.reaching import Reach
 
 Result = TypeVar("Result")
 
@@ -108,7 +108,7 @@ def open_session(
     address = resolve_database(environ, folder, is_tried=caught_up)
     stack.callback(address.close)
     database = stack.enter_context(Database(address.url))
-    migrate(database)
+    bring_up_to_date(database, address.owner_url)
     recorder = Recorder(address.url, folder / "spool")
     stack.callback(recorder.close)
     portal = stack.enter_context(start_blocking_portal())
@@ -116,6 +116,7 @@ def open_session(
     parts = new_engine(catalog, recorder.record)
     stack.callback(portal.call, parts.sender.aclose)
     stack.callback(portal.call, parts.engine.aclose)
+    reach = Reach(allowed_hosts(catalog))
     watcher = Watcher(catalog, parts.engine, database, recorder.record, clock, reach)
     stack.callback(portal.call, watcher.aclose)
     session = Session(

@@ -33,7 +33,7 @@ from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.simulator.control import RunningSimulator
 from healing_pipeline.simulator.scenario import load_scenario
 from healing_pipeline.transport.http import HttpSender, new_client
-from healing_pipeline.transport.reaching import reach
+from healing_pipeline.transport.reaching import Reach
 from labelled.cases import Case
 
 # Of the endpoints that are looked at, so many are asked by a reader as well.
@@ -182,6 +182,7 @@ class Lane:
         if not any(each.failure_class in lost for each in failing):
             return None
         places = places_of(self.catalog)
+        reach = Reach(allowed_hosts(self.catalog))
         answers = await asyncio.gather(*(reach(each.host, each.port) for each in places))
         reached = [place for place, ok in zip(places, answers, strict=True) if ok]
         silent = [place for place, ok in zip(places, answers, strict=True) if not ok]

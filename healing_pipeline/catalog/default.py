@@ -24,9 +24,9 @@ upstreams: simulated
 # The simulated hosts listen on this port and the ones after it.
 simulator: {port: 8900}
 
-# true lets a source be in a private network (localhost, 10.0.0.0/8, ...). Leave it false unless
-# you run such a source: it keeps a pasted address from reaching into your own network.
-allow_private_hosts: false
+# Hosts that may be in a private network (localhost, 10.0.0.0/8, ...), each by its name: [10.0.0.7]
+# or [localhost:8080]. Others are refused there, also when their DNS or a redirect leads to it.
+allow_private_hosts: []
 
 # Asked for a connection, nothing else, when calls are lost: if neither they nor any source's hosts
 # take one, our own connection is down and no provider is blamed. [] asks the sources' hosts only.

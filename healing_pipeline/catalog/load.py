@@ -12,10 +12,12 @@ from healing_pipeline.catalog.alert_section import check_channels
 from healing_pipeline.catalog.document import Table, parse
 from healing_pipeline.catalog.endpoints import read_endpoints
 from healing_pipeline.catalog.market_hours import Calendar
+from healing_pipeline.catalog.private_hosts import report_unused
 from healing_pipeline.catalog.problems import Findings, Problem
 from healing_pipeline.catalog.reading import raise_first, read_text
 from healing_pipeline.catalog.settings import UPSTREAMS_VARIABLE, open_root, read_settings
 from healing_pipeline.catalog.sources import Surroundings, read_sources
+from healing_pipeline.catalog.urls import origin_of
 from healing_pipeline.catalog.values import Catalog, Endpoint, Source, Upstreams
 from healing_pipeline.errors import ConfigurationError
 
@@ -120,6 +122,12 @@ def _read(
         # The simulator's market never closes.
         by_name = {name: _never_closing(source) for name, source in by_name.items()}
         by_id = {each: _never_closing(endpoint) for each, endpoint in by_id.items()}
+    places = {
+        *(origin_of(host.base_url)[1:] for each in by_name.values() for host in each.hosts),
+        *(origin_of(f"//{each}")[1:] for each in settings.witnesses),
+    }
+    if settings.upstreams is Upstreams.REAL:
+        report_unused(settings.private_hosts, places, findings)
     catalog = Catalog(
         MappingProxyType(by_name),
         MappingProxyType(by_id),
@@ -127,5 +135,6 @@ def _read(
         settings.witnesses,
         settings.alerts,
         settings.second_opinion,
+        frozenset(each for each in places if settings.lets_inside(*each)),
     )
     return catalog, findings.in_order()

@@ -15,9 +15,12 @@ from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.alert_section import read_alerts
 from healing_pipeline.catalog.document import Node, Scalar, Table, parse
 from healing_pipeline.catalog.fields import Fields
+from healing_pipeline.catalog.private_hosts import KEY as PRIVATE_HOSTS
+from healing_pipeline.catalog.private_hosts import is_named, read_private_hosts
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
 from healing_pipeline.catalog.reading import raise_first, read_text
 from healing_pipeline.catalog.second_opinion_section import SECTION, read_second_opinion
+from healing_pipeline.catalog.urls import is_private
 from healing_pipeline.catalog.values import Upstreams
 from healing_pipeline.second_opinion.settings import SecondOpinionSettings
 
@@ -29,7 +32,7 @@ DEFAULT_LEARNING_SINCE = date(2025, 11, 1)
 DEFAULT_WITNESSES = ("one.one.one.one:443", "dns.google:443", "dns.quad9.net:443")
 OPTIONAL = (
     "simulator",
-    "allow_private_hosts",
+    PRIVATE_HOSTS,
     "learning",
     "witnesses",
     "alerts",
@@ -49,8 +52,8 @@ class Settings:
         The environment's word before the file's.
     simulator_port : int
         First port of the simulated hosts.
-    allow_private_hosts : bool
-        Whether a host may be in a private network.
+    private_hosts : tuple of Scalar
+        Hosts that may be in our own network, as they are written.
     learning_since : date
         The first UTC day that can be learned from.
     witnesses : tuple of str
@@ -65,12 +68,16 @@ class Settings:
 
     upstreams: Upstreams = Upstreams.SIMULATED
     simulator_port: int = DEFAULT_SIMULATOR_PORT
-    allow_private_hosts: bool = False
+    private_hosts: tuple[Scalar, ...] = ()
     learning_since: date = DEFAULT_LEARNING_SINCE
     witnesses: tuple[str, ...] = DEFAULT_WITNESSES
     alerts: AlertSettings = field(default_factory=AlertSettings)
     public_status: bool = False
     second_opinion: SecondOpinionSettings | None = None
+
+    def lets_inside(self, host: str, port: int) -> bool:
+        """Whether a host may be in our own network, because the file names it."""
+        return is_named((host, port), [each.text for each in self.private_hosts])
 
 
 def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
@@ -133,12 +140,13 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
             optional=(),
             findings=findings,
         ).whole("port", 1024, 65000)
+    private = read_private_hosts(root, findings)
     return Settings(
         upstreams=_upstreams(root, environ, findings),
         simulator_port=DEFAULT_SIMULATOR_PORT if port is None else port,
-        allow_private_hosts=root.flag("allow_private_hosts") or False,
+        private_hosts=private,
         learning_since=_learning_since(root, findings) or DEFAULT_LEARNING_SINCE,
-        witnesses=_witnesses(root, findings),
+        witnesses=_witnesses(root, findings, private),
         alerts=read_alerts(root, findings),
         public_status=_public_status(root, findings),
         second_opinion=read_second_opinion(root, environ, findings),
@@ -160,10 +168,11 @@ def _public_status(root: Fields, findings: Findings) -> bool:
     return fields.flag("public") or False
 
 
-def _witnesses(root: Fields, findings: Findings) -> tuple[str, ...]:
+def _witnesses(root: Fields, findings: Findings, private: tuple[Scalar, ...]) -> tuple[str, ...]:
     if root.node("witnesses") is None:
         return DEFAULT_WITNESSES
     written = root.texts("witnesses")
+    kept: list[str] = []
     for each in written:
         if _WITNESS.fullmatch(each.text) is None or not 0 < int(each.text.split(":")[1]) < 65536:
             findings.error(
@@ -171,7 +180,18 @@ def _witnesses(root: Fields, findings: Findings) -> tuple[str, ...]:
                 f"The witness {shown(each.text)} is no host and port.",
                 f"Write `witnesses: [{DEFAULT_WITNESSES[0]}]`, or `[]` to ask nobody.",
             )
-    return tuple(each.text for each in written)
+            continue
+        kept.append(each.text)
+        host, port = each.text.lower().split(":")
+        if is_private(f"//{each.text}") and not is_named(
+            (host, int(port)), [allowed.text for allowed in private]
+        ):
+            findings.error(
+                each.line,
+                f"The witness {shown(each.text)} is in a private network.",
+                f"Name a public one, or set `{PRIVATE_HOSTS}: [{each.text}]` at the top.",
+            )
+    return tuple(kept)
 
 
 def _learning_since(root: Fields, findings: Findings) -> date | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from healing_pipeline.catalog.document import Node, Scalar
 from healing_pipeline.catalog.fields import Fields, as_table, as_text
 from healing_pipeline.catalog.keys import read_keys
 from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.names import is_name, is_source, name_cure
+from healing_pipeline.catalog.private_hosts import KEY as PRIVATE_HOSTS
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
 from healing_pipeline.catalog.settings import Settings
-from healing_pipeline.catalog.urls import is_private, url_mistake
+from healing_pipeline.catalog.urls import is_private, origin_of, url_mistake
 from healing_pipeline.catalog.values import Host, Quota, Source, Upstreams
 
 MOST_CALLS = 1_000_000_000
@@ -137,11 +139,12 @@ def _hosts(
         base_url = url.text
         if is_simulated:
             base_url = _simulated_url(name, source, surroundings, findings)
-        elif not settings.allow_private_hosts and is_private(url.text):
+        elif is_private(url.text) and not settings.lets_inside(*origin_of(url.text)[1:]):
             findings.error(
                 url.line,
                 f"The {what} is in a private network: {shown(url.text)}.",
-                "Name a public host, or set `allow_private_hosts: true` at the top of the file.",
+                "Name a public host, or set "
+                f"`{PRIVATE_HOSTS}: [{urlsplit(url.text).netloc}]` at the top of the file.",
             )
         hosts.append(Host(name.text, base_url))
     return tuple(hosts)

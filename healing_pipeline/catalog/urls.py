@@ -1,7 +1,7 @@
 """What a host's base URL may be, and the guard against addresses inside our own network.
 
-The guard judges what is written. A public name that resolves to a private address is the
-transport's to refuse, when it connects.
+The guard judges what is written. A public name that resolves to a private address is refused by the
+transport, when it connects: see `destinations`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,16 @@ from urllib.parse import urlsplit
 from healing_pipeline.catalog.problems import shown
 
 LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+Origin = tuple[str, str, int]
+PORTS = {"http": 80, "https": 443}
 PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Forms of IPv6 that hold an IPv4 address, or mean a site of ours, and that Python versions judge
+# differently: 6to4 (given up by RFC 7526), local NAT64, IPv4-compatible, site-local, Teredo.
+NEVER_OUT = tuple(
+    ipaddress.IPv6Network(each)
+    for each in ("2002::/16", "64:ff9b:1::/48", "::/96", "fec0::/10", "2001::/32")
+)
 
 
 def url_mistake(url: str) -> tuple[str, str] | None:
@@ -53,6 +61,16 @@ def url_mistake(url: str) -> tuple[str, str] | None:
     return None
 
 
+def origin_of(base_url: str) -> Origin:
+    """Scheme, host and port of a base URL."""
+    parts = urlsplit(base_url)
+    return (
+        parts.scheme,
+        (parts.hostname or "").rstrip("."),
+        parts.port or PORTS.get(parts.scheme, 0),
+    )
+
+
 def is_private(url: str) -> bool:
     """Whether the host of a valid base URL is ours alone: loopback, private, link-local, local."""
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
@@ -60,9 +78,13 @@ def is_private(url: str) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         return "." not in host or host.endswith(PRIVATE_SUFFIXES)
+    return is_inside(address)
+
+
+def is_inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address does not lead out of our own network, in whatever form it is written."""
     if isinstance(address, ipaddress.IPv6Address):
-        if address.sixtofour is not None:
-            # Given up by RFC 7526; Python versions differ on whether it leads out.
+        if any(address in network for network in NEVER_OUT):
             return True
         inside = address.ipv4_mapped
         if address in NAT64:

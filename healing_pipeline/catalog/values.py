@@ -177,6 +177,8 @@ class Catalog:
         Who is told of what, when.
     second_opinion : SecondOpinionSettings or None
         Which language model is asked, if one is.
+    private_hosts : frozenset of (host, port)
+        Those that may be in our own network, because the configuration names them.
     """
 
     sources: Mapping[str, Source]
@@ -185,6 +187,7 @@ class Catalog:
     witnesses: tuple[str, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
     second_opinion: SecondOpinionSettings | None = None
+    private_hosts: frozenset[tuple[str, int]] = frozenset()
 
     def endpoints_of(self, source: str) -> tuple[Endpoint, ...]:
         """The endpoints of one source, in the catalog's order."""

@@ -13,14 +13,18 @@ import ssl
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from healing_pipeline.catalog.destinations import Destinations
+from healing_pipeline.catalog.urls import Origin
 from healing_pipeline.probing.redaction import redact
 from healing_pipeline.probing.response import NoAnswer, Response
 from healing_pipeline.providers.provider import UpstreamRequest
+from healing_pipeline.transport.resolving import GuardedResolver, InsideError
 from healing_pipeline.transport.unpacking import ENCODINGS, PackingError, Unpacked, unpacking
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -28,6 +32,8 @@ MOST_BYTES = 8 * 1024 * 1024
 MB more is time in which one hostile body keeps an event loop from everybody else."""
 MOST_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Of a request's own headers, what another origin is sent too: a key may stand in any other.
+HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
 
 _LONGEST_HEADER = 64 * 1024
 _PACKING_SLACK = 64 * 1024
@@ -65,11 +71,14 @@ class HttpSender:
     Parameters
     ----------
     client : ClientSettings
-    hosts : collection of str
-        ``host:port`` or ``host`` names that redirects may lead to: the catalog's. A redirect to any
-        other place is handed back as it is, for the provider's rules to judge.
+    allowed : Destinations
+        Where calls may go and redirects may lead: the catalog's origins. A redirect to any other
+        place is handed back as it is, for the provider's rules to judge.
     most_bytes : int
         A longer body (after decoding) is cut off and refused.
+    resolver : AbstractResolver or None
+        Who is asked for addresses; None: the system. What it says is looked at before anybody
+        connects to it.
 
     Notes
     -----
@@ -77,10 +86,15 @@ class HttpSender:
     """
 
     def __init__(
-        self, client: ClientSettings, hosts: Collection[str], most_bytes: int = MOST_BYTES
+        self,
+        client: ClientSettings,
+        allowed: Destinations,
+        most_bytes: int = MOST_BYTES,
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._settings = client
-        self._hosts = frozenset(hosts)
+        self._allowed = allowed
+        self._resolver = resolver
         self._most_bytes = most_bytes
         self._session: aiohttp.ClientSession | None = None
 
@@ -109,6 +123,8 @@ class HttpSender:
             # Its text quotes the whole address, and the key in it.
             return _none(NoAnswer.PROTOCOL, redact(f"no HTTP: {exc.message}"), began)
         except aiohttp.ClientConnectorDNSError as exc:
+            if isinstance(exc.os_error, InsideError):
+                return _none(NoAnswer.NETWORK, redact(str(exc.os_error)), began)
             return _none(NoAnswer.UNRESOLVED, redact(f"{exc.host}: {_why(exc.os_error)}"), began)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
             return _none(NoAnswer.PROTOCOL, "redirected to no address", began)
@@ -121,7 +137,9 @@ class HttpSender:
     async def _follow(
         self, request: UpstreamRequest, began: float, extra_headers: Mapping[str, str]
     ) -> Response:
-        address, url = request.url, URL(request.url, encoded=True)
+        url = URL(request.url, encoded=True)
+        if not self._admits(url):
+            return _none(NoAnswer.NETWORK, f"{url.host} is no host of the catalogue", began)
         headers = {**request.headers, **extra_headers}
         for _ in range(MOST_REDIRECTS + 1):
             response = await self._once(url, headers, began)
@@ -130,19 +148,30 @@ class HttpSender:
             target = response.headers.get("location")
             if not target:
                 return response
-            following = urljoin(address, target)
-            if urlsplit(following).netloc not in self._hosts:
+            # Our own addresses go out byte for byte; a stranger's are quoted first. What is judged
+            # is what will be called: two ways to read an address would be a way around.
+            following = URL(urljoin(str(url), target))
+            if not self._admits(following):
                 return response
-            if urlsplit(following)[:2] != urlsplit(address)[:2]:
+            if _origin(following) != _origin(url):
                 # Another origin gets no credentials, however well we know it.
+                if self._allowed.gives_away(str(following)):
+                    return response
                 headers = {
-                    name: value
-                    for name, value in headers.items()
-                    if name.lower() != "authorization"
+                    **{
+                        name: value
+                        for name, value in request.headers.items()
+                        if name.lower() in HARMLESS
+                    },
+                    **extra_headers,
                 }
-            # Our own addresses go out byte for byte; a stranger's are quoted first.
-            address, url = following, URL(following)
+            url = following
         return _none(NoAnswer.TOO_MANY_REDIRECTS, f"more than {MOST_REDIRECTS} redirects", began)
+
+    def _admits(self, url: URL) -> bool:
+        if url.user is not None or url.password is not None:
+            return False
+        return self._allowed.admits(*_origin(url))
 
     async def _once(self, url: URL, headers: Mapping[str, str], began: float) -> Response:
         session = self._session or self._open()
@@ -191,7 +220,9 @@ class HttpSender:
                 limit=self._settings.max_connections,
                 limit_per_host=self._settings.max_per_host,
                 keepalive_timeout=self._settings.keepalive_s,
-                resolver=aiohttp.ThreadedResolver(),
+                resolver=GuardedResolver(
+                    self._resolver or aiohttp.ThreadedResolver(), self._allowed
+                ),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),  # one answer must not colour the next
             trust_env=False,  # a proxy in the environment would change what a probe measures
@@ -208,6 +239,10 @@ class HttpSender:
         """Close the pool."""
         if self._session is not None:
             await self._session.close()
+
+
+def _origin(url: URL) -> Origin:
+    return url.scheme, (url.raw_host or "").lower().rstrip("."), url.port or 0
 
 
 class _BrokenError(Exception):

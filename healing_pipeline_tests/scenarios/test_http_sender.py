@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from healing_pipeline.catalog.destinations import Destinations
+from healing_pipeline.catalog.urls import origin_of
 from healing_pipeline.probing.response import NoAnswer, RequestLine, Response
 from healing_pipeline.providers.provider import UpstreamRequest
 from healing_pipeline.transport.http import MOST_REDIRECTS, HttpSender, new_client
@@ -43,6 +45,14 @@ class Upstream:
             if key.lower() == name:
                 return value.strip()
         return None
+
+
+def here(*hosts: str, scheme: str = "http", inside: bool = True) -> Destinations:
+    """These are the whole catalog, and may be on this machine."""
+    origins = [origin_of(f"{scheme}://{each}") for each in hosts]
+    return Destinations(
+        frozenset(origins), frozenset((host, port) for _, host, port in origins if inside)
+    )
 
 
 @asynccontextmanager
@@ -120,7 +130,7 @@ def ask(
 
     async def run() -> tuple[Response, Upstream]:
         async with upstream(respond) as seen:
-            sender = HttpSender(new_client(), [seen.host], most_bytes)
+            sender = HttpSender(new_client(), here(seen.host), most_bytes)
             try:
                 for _ in range(times):
                     response = await sender.send(request_to(seen.port), timeout_s)
@@ -267,7 +277,7 @@ def test_unpacking_a_bomb_lets_others_run_in_between():
         nonlocal turns
         bomb = message(gzip.compress(b"0" * 100_000_000), Content_Encoding="gzip")
         async with upstream(saying(bomb)) as seen:
-            sender = HttpSender(new_client(), [seen.host], most)
+            sender = HttpSender(new_client(), here(seen.host), most)
             asked = asyncio.create_task(sender.send(request_to(seen.port), 30.0))
             while not asked.done():
                 turns += 1
@@ -298,7 +308,7 @@ def test_a_refused_connection_is_the_networks_fault():
         with socket.socket() as taken:
             # Bound and not listening: nobody else can take the port, and nobody answers.
             taken.bind(("127.0.0.1", 0))
-            sender = HttpSender(new_client(), [])
+            sender = HttpSender(new_client(), here(f"127.0.0.1:{taken.getsockname()[1]}"))
             try:
                 return await sender.send(request_to(taken.getsockname()[1]), 5.0)
             finally:
@@ -309,7 +319,7 @@ def test_a_refused_connection_is_the_networks_fault():
 
 def test_a_name_that_has_no_address_is_told_apart_from_a_host_that_does_not_answer():
     async def run() -> Response:
-        sender = HttpSender(new_client(), [])
+        sender = HttpSender(new_client(), here("api.nobody.invalid"))
         asked = request_to(80)
         named = replace(asked, url=asked.url.replace("127.0.0.1", "api.nobody.invalid"))
         try:
@@ -331,7 +341,7 @@ def test_a_host_that_hangs_keeps_no_more_connections_than_its_bulkhead_has():
 
     async def run() -> None:
         async with upstream(hang) as sick, upstream(saying(message())) as well:
-            sender = HttpSender(settings, [])
+            sender = HttpSender(settings, here(sick.host, well.host))
             try:
                 hanging = [
                     asyncio.create_task(sender.send(request_to(sick.port), 4.0)) for _ in range(20)
@@ -380,7 +390,7 @@ def test_plain_text_where_tls_was_asked_for_is_the_networks_fault():
     async def run() -> Response:
         server = await asyncio.start_server(respond, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        sender = HttpSender(new_client(), [])
+        sender = HttpSender(new_client(), here(f"127.0.0.1:{port}", scheme="https"))
         try:
             return await sender.send(request_to(port, scheme="https"), 5.0)
         finally:
@@ -459,7 +469,7 @@ def test_a_redirect_to_another_host_of_the_catalog_is_followed_without_the_key()
         async with upstream(saying(message(b"there"))) as other:
             there = f"http://{other.host}/there"
             async with upstream(saying(redirect(there, "307 Temporary"))) as first:
-                sender = HttpSender(new_client(), [first.host, other.host])
+                sender = HttpSender(new_client(), here(first.host, other.host))
                 try:
                     response = await sender.send(
                         request_to(first.port), 5.0, {"x-request-id": "r7.1"}
@@ -488,7 +498,7 @@ def test_the_key_does_not_come_back_once_a_redirect_left_its_origin():
                 async def back(head: str, writer: asyncio.StreamWriter) -> None:
                     writer.write(redirect(f"http://{first.host}/home"))
 
-                sender = HttpSender(new_client(), [first.host, other.host])
+                sender = HttpSender(new_client(), here(first.host, other.host))
                 try:
                     assert (await sender.send(request_to(first.port), 5.0)).status == 200
                 finally:
@@ -517,7 +527,7 @@ def test_a_connection_that_breaks_is_never_asked_again_unasked(data):
 def test_a_connection_that_was_closed_while_idle_is_not_used_again():
     async def run() -> tuple[Response, Upstream]:
         async with upstream(saying(message(), lambda writer: writer.close())) as seen:
-            sender = HttpSender(new_client(), [seen.host])
+            sender = HttpSender(new_client(), here(seen.host))
             for _ in range(3):
                 response = await sender.send(request_to(seen.port), 5.0)
                 # Until the other end's goodbye has arrived; nothing of ours tells of it.
@@ -542,7 +552,7 @@ def idle(sender: HttpSender) -> list[asyncio.Transport]:
 def test_an_address_goes_out_byte_for_byte_as_the_provider_wrote_it(path):
     async def run() -> str:
         async with upstream(saying(message())) as seen:
-            sender = HttpSender(new_client(), [seen.host])
+            sender = HttpSender(new_client(), here(seen.host))
             asked = replace(
                 request_to(seen.port), url=f"http://{seen.host}{path}?s=A%2CB,C&t=%5e+%20&u="
             )
@@ -586,7 +596,7 @@ def test_a_body_that_arrives_fast_and_never_ends_does_not_outlast_the_deadline()
 
 
 def test_a_sender_that_never_sent_can_be_closed():
-    asyncio.run(HttpSender(new_client(), []).aclose())
+    asyncio.run(HttpSender(new_client(), here()).aclose())
 
 
 def test_nothing_of_one_answer_is_sent_with_the_next_request():

@@ -45,7 +45,7 @@ from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.own_outages import latest_own_outage
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.transport.http import HttpSender, new_client
-from healing_pipeline.transport.reaching import reach
+from healing_pipeline.transport.reaching import Reach
 
 pytestmark = pytest.mark.processes
 
@@ -233,7 +233,7 @@ def on(database, recorder):
             routes=RouteTable(),
             seed=1,
         )
-        watcher = Watcher(catalog, engine, database, record, clock, reach)
+        watcher = Watcher(catalog, engine, database, record, clock, Reach(allowed_hosts(catalog)))
         try:
             yield Bench(catalog, upstreams, watcher, database, facts, clock, engine)
         finally:

@@ -145,7 +145,9 @@ MISTAKES = [
     Mistake("bad port", "{port: 8900}", "{port: 99999}", "out of range", "from 1024"),
     Mistake("text port", "{port: 8900}", '{port: "8900"}', "not a whole number", "without quotes"),
     Mistake("simulator a list", "{port: 8900}", "[8900]", "must be a mapping", "key: value"),
-    Mistake("bad flag", "hosts: false", "hosts: yes", "true or false", "Write"),
+    Mistake("bad flag", "{public: false}", "{public: yes}", "true or false", "Write"),
+    Mistake("private for all", "hosts: []", "hosts: true", "to every name", "[localhost:8080"),
+    Mistake("private no list", "hosts: []", "hosts: yes", "must be a list", "one, two"),
     qqq("[a]", "must be a mapping", "key: value", "endpoint a list"),
     qqq("", "must be a mapping", "key: value", "endpoint nothing"),
     qqq("{path: [a]}", "must be a text", "one value", "path a list"),
@@ -218,7 +220,12 @@ MISTAKES = [
     host('"https://a. example"', "a space", "Remove", "space"),
     host("https://a.example:99999", "not a URL", "https://", "port"),
     host("[https://a.example]", "must be a text", "one value", "list"),
-    host("http://127.0.0.1:8080", "private network", "allow_private_hosts: true", "loopback"),
+    host(
+        "http://127.0.0.1:8080",
+        "private network",
+        "allow_private_hosts: [127.0.0.1:8080]",
+        "loopback",
+    ),
     host("http://localhost", "private network", "public host", "localhost"),
     host("http://169.254.169.254", "private network", "public host", "metadata service"),
     host("http://2130706433", "bad host name", "usual form", "number"),
@@ -409,9 +416,33 @@ def test_a_proxy_that_is_not_accepted_is_no_mistake_since_a_request_may_accept_i
 def test_a_private_host_is_taken_when_the_user_allows_it() -> None:
     text = DEFAULT.replace(QUERY1, "      query1: http://10.0.0.7:8080")
     assert len(problems_of(text)) == 1
-    allowed = text.replace("allow_private_hosts: false", "allow_private_hosts: true")
-    assert problems_of(allowed) == []
+    for named in ("10.0.0.7", "10.0.0.7:8080"):
+        assert problems_of(allowing(text, named)) == []
     assert problems_of(text, HEALING_UPSTREAMS="simulated") == []
+
+
+def allowing(text: str, named: str) -> str:
+    return text.replace("allow_private_hosts: []", f"allow_private_hosts: [{named}]")
+
+
+def test_a_private_host_is_allowed_by_its_own_name_and_no_others() -> None:
+    text = DEFAULT.replace(QUERY1, "      query1: http://10.0.0.7:8080")
+    for named in ("10.0.0.8", "10.0.0.7:8081", "'[10.0.0.7]'", "yahoo", "query1"):
+        found = problems_of(allowing(text, named))
+        assert any("private network" in each.problem for each in found), named
+        assert any("no host of a source" in each.problem for each in found), named
+    everybody = problems_of(text.replace("allow_private_hosts: []", "allow_private_hosts: true"))
+    assert any("every name" in each.problem and "[localhost" in each.cure for each in everybody)
+    assert (
+        len(problems_of(text.replace("allow_private_hosts: []", "allow_private_hosts: false"))) == 1
+    )
+    assert any("no host" in each.problem for each in problems_of(allowing(DEFAULT, "http://a")))
+
+
+def test_a_private_witness_has_to_be_allowed_too() -> None:
+    text = DEFAULT.replace("one.one.one.one:443", "192.168.1.1:53")
+    assert "private network" in problems_of(text)[0].problem
+    assert problems_of(allowing(text, "192.168.1.1:53")) == []
 
 
 def test_a_line_break_inside_a_value_does_not_break_a_message() -> None:

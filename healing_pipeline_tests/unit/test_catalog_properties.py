@@ -129,7 +129,9 @@ def test_an_address_is_private_exactly_when_it_does_not_lead_out(address: object
         "localhost", "LOCALHOST.", "db.internal", "printer.local", "intranet", "a.localhost",
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
         "100.64.0.1", "224.0.0.1", "[::1]", "[::]", "[fe80::1]", "[fd00::1]", "[::ffff:127.0.0.1]",
-        "[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[ff02::1]",
+        "[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[ff02::1]", "[fd00:ec2::254]",
+        "[64:ff9b:1::a00:1]", "[::7f00:1]", "[fec0::1]", "[::ffff:169.254.169.254]",
+        "[64:ff9b::a9fe:a9fe]", "[2001:0:7f00:1::]", "198.18.0.1", "240.0.0.1",
     ],
 )  # fmt: skip
 def test_a_way_into_our_own_network_is_private(host: str) -> None:

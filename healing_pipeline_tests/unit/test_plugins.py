@@ -250,7 +250,7 @@ class TestExamplePackage:
             text = (EXAMPLE / "healing_config.yaml").read_text(encoding="utf-8")
             here = f"http://127.0.0.1:{server.server_port}"
             text = text.replace("https://api.acme.example", here)
-            config.write_text(f"allow_private_hosts: true\n{text}", encoding="utf-8")
+            config.write_text(f"allow_private_hosts: [127.0.0.1]\n{text}", encoding="utf-8")
             reader = tmp_path / "reader.py"
             reader.write_text(READER, encoding="utf-8")
             done = installed.run(str(reader), str(config))
