@@ -9,13 +9,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from healing_pipeline.errors import HealingPipelineError
 from healing_pipeline.installation import CONFIG_VARIABLE, STATE_DIR_VARIABLE
 from healing_pipeline.launcher.processes import stop
 from healing_pipeline.stack.processes import Child, ProcessGroup
-from healing_pipeline.storage.database import DAGSTER_URL_VARIABLE, URL_VARIABLE
+from healing_pipeline.storage.database import (
+    DAGSTER_URL_VARIABLE,
+    OWNER_URL_VARIABLE,
+    URL_VARIABLE,
+)
 
 READY_WITHIN_S = 120.0
 
@@ -48,12 +53,13 @@ class Surroundings:
     config: Path
     state_dir: Path
     url: str
+    owner_url: str
     dagster_url: str
 
     @property
     def warm_folder(self) -> Path:
         """Where the warm launcher has its processes' sockets and claims."""
-        return self.state_dir / "warm"
+        return warm_folder(self.state_dir)
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """`environ` for a process of this control path."""
@@ -63,6 +69,7 @@ class Surroundings:
             CONFIG_VARIABLE: str(self.config.resolve()),
             STATE_DIR_VARIABLE: str(self.state_dir),
             URL_VARIABLE: self.url,
+            OWNER_URL_VARIABLE: self.owner_url,
             DAGSTER_URL_VARIABLE: self.dagster_url,
             WARM_VARIABLE: str(self.warm_folder),
             # Or a backfill of a year of hours would open a connection for each of them.
@@ -72,6 +79,11 @@ class Surroundings:
             # The web page and the sensors' evaluations are no terminals.
             "NO_COLOR": "1",
         }
+
+
+def warm_folder(state_dir: Path) -> Path:
+    """Where the warm launcher of a stack has its processes' sockets and claims."""
+    return state_dir / "warm"
 
 
 def grpc_workers(sources: int) -> int:
@@ -94,6 +106,8 @@ def start_code_server(
          f"--max-workers={grpc_workers(sources)}"],
         env,
         root,
+        before_again=partial(socket.unlink, missing_ok=True),
+        answers=socket.exists,
     )  # fmt: skip
 
 
@@ -122,9 +136,16 @@ def stop_warm_processes(surroundings: Surroundings) -> int:
     return stop(surroundings.warm_folder)
 
 
-def start_daemon(group: ProcessGroup, env: Mapping[str, str], root: Path, workspace: Path) -> None:
-    """Start the daemon: sensors, schedules, the queue of runs."""
-    group.start("daemon", [*script("dagster-daemon"), "run", "-w", str(workspace)], env, root)
+def start_daemon(
+    group: ProcessGroup,
+    env: Mapping[str, str],
+    root: Path,
+    workspace: Path,
+    then: Callable[[], object] = lambda: None,
+) -> None:
+    """Start the daemon: sensors, schedules, the queue of runs. `then` follows a start again."""
+    command = [*script("dagster-daemon"), "run", "-w", str(workspace)]
+    group.start("daemon", command, env, root, then=then)
 
 
 def write_workspace(folder: Path, socket: Path) -> Path:

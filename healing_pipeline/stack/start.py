@@ -13,14 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+import psycopg
+
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
-from healing_pipeline.errors import ConfigurationError, HealingPipelineError
+from healing_pipeline.errors import ConfigurationError, HealingPipelineError, StorageError
 from healing_pipeline.installation import (
     DAGSTER_PAGE_VARIABLE,
     STATE_DIR_VARIABLE,
     load_catalog,
 )
+from healing_pipeline.launcher.processes import stop as stop_warm
 from healing_pipeline.simulator.control import SimulatorControl
 from healing_pipeline.simulator.hosts import HOSTS, control_address
 from healing_pipeline.simulator.scenario import load_scenario
@@ -35,21 +38,28 @@ from healing_pipeline.stack.control_path import (
     start_warm_processes,
     stop_warm_processes,
     wait_until,
+    warm_folder,
     write_workspace,
 )
+from healing_pipeline.stack.leftovers import end_leftovers
 from healing_pipeline.stack.ports import is_open, require_free
 from healing_pipeline.stack.processes import ProcessGroup
+from healing_pipeline.stack.supervision import Part, Supervisor
 from healing_pipeline.storage.database import (
     Database,
     DatabaseAddress,
+    Listener,
     listen,
     resolve_database,
 )
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.embedded import EmbeddedServer
+from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.probes import seed_schedule
 
 # A daemon that looks at once at everything would begin with all endpoints in one second.
 FIRST_PROBES_WITHIN_S = 20.0
+
+TEND_EVERY_S = 0.25
 
 Tell = Callable[[str], None]
 
@@ -99,12 +109,16 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
     """
     with ExitStack() as parts:
         parts.enter_context(_only_one(plan.state_dir))
+        processes = plan.state_dir / "processes.json"
+        if left := end_leftovers(processes):
+            stop_warm(warm_folder(plan.state_dir))
+            tell(f"An earlier `healing up` was killed; the {left} parts that it left were ended.")
         catalog = _checked(plan)
         tell("PostgreSQL ...")
         address = resolve_database(os.environ, plan.state_dir)
         parts.callback(_stop_database, address)
         database = parts.enter_context(Database(address.url))
-        migrate(database)
+        bring_up_to_date(database, address.owner_url)
         _schedule(database, catalog)
         socket = parts.enter_context(code_socket(plan.state_dir))
         surroundings = Surroundings(
@@ -113,38 +127,68 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
             config=plan.config,
             state_dir=plan.state_dir,
             url=address.url,
+            owner_url=address.owner_url,
             dagster_url=address.dagster_url,
         )
         parts.callback(stop_warm_processes, surroundings)
-        group = parts.enter_context(ProcessGroup(plan.state_dir / "logs"))
+        group = parts.enter_context(ProcessGroup(plan.state_dir / "logs", processes))
         _start_processes(plan, catalog, surroundings, socket, group, tell)
+        server = [] if address.server is None else [_server_part(address.server)]
+        supervisor = parts.enter_context(Supervisor(lambda: [*server, *group.parts()], tell))
         parts.callback(tell, "Stopping ...")
-        yield Stack(plan, catalog, database, group)
+        yield Stack(plan, catalog, database, supervisor, tell)
 
 
 class Stack:
     """A stack that runs."""
 
     def __init__(
-        self, plan: Plan, catalog: Catalog, database: Database, group: ProcessGroup
+        self,
+        plan: Plan,
+        catalog: Catalog,
+        database: Database,
+        supervisor: Supervisor,
+        tell: Tell,
     ) -> None:
         self.plan = plan
         self.catalog = catalog
         self._database = database
-        self._group = group
+        self._supervisor = supervisor
+        self._tell = tell
 
     def watch(self, show: Callable[[Line], None], stopped: Callable[[], bool]) -> None:
-        """Show every piece of news until `stopped`; raise when a part stops by itself."""
-        with listen(self._database.url, ["healing_incident"]) as listener:
-            while not stopped():
-                for notice in listener.notices(0.5):
-                    with self._database.connection() as connection:
-                        line = line_for(connection, notice)
-                    if line is not None:
-                        show(line)
-                    if stopped():
-                        return
-                self._group.check()
+        """Show every piece of news until `stopped`; start again what ends by itself."""
+        away = False
+        while not stopped():
+            try:
+                with listen(self._database.url, ["healing_incident"]) as listener:
+                    if away:
+                        self._tell(
+                            "PostgreSQL answers again. What happened meanwhile is on the dashboard."
+                        )
+                    away = False
+                    self._show_news(listener, show, stopped)
+            except (StorageError, psycopg.Error) as error:
+                if not away:
+                    reason = str(error).partition("\n")[0]
+                    self._tell(f"PostgreSQL is away; the gateway serves without it. {reason}")
+                away = True
+                self._supervisor.tend()
+                time.sleep(TEND_EVERY_S)
+
+    def _show_news(
+        self, listener: Listener, show: Callable[[Line], None], stopped: Callable[[], bool]
+    ) -> None:
+        while not stopped():
+            self._supervisor.tend()
+            for notice in listener.notices(TEND_EVERY_S):
+                self._supervisor.tend()
+                with self._database.connection() as connection:
+                    line = line_for(connection, notice)
+                if line is not None:
+                    show(line)
+                if stopped():
+                    return
 
 
 def _checked(plan: Plan) -> Catalog:
@@ -198,6 +242,15 @@ def _stop_database(address: DatabaseAddress) -> None:
         address.server.stop(force=True)
 
 
+def _server_part(server: EmbeddedServer) -> Part:
+    return Part(
+        name="PostgreSQL",
+        ended=lambda: "its process is gone" if server.has_died else None,
+        start=server.revive,
+        last_words=lambda: f"Read {server.data_dir / 'log'}.",
+    )
+
+
 def _schedule(database: Database, catalog: Catalog) -> None:
     spread = Random().random  # noqa: S311 (a schedule, not a secret)
     with database.connection() as connection:
@@ -230,13 +283,21 @@ def _start_processes(
              "--exit-with-parent"],
             env,
             plan.root,
+            answers=lambda: is_open(port),
+            then=lambda: _begin_faults(port),
         )  # fmt: skip
         wait_until(lambda: is_open(port), group, until, "the simulated upstreams")
     tell("Dagster's code server, daemon and web page ...")
     start_code_server(group, env, plan.root, socket, len(catalog.sources))
     wait_until(socket.exists, group, until, "Dagster's code server")
     workspace = write_workspace(plan.state_dir, socket)
-    start_daemon(group, env, plan.root, workspace)
+    start_daemon(
+        group,
+        env,
+        plan.root,
+        workspace,
+        then=lambda: start_warm_processes(group, env, plan.root, socket),
+    )
     start_warm_processes(group, env, plan.root, socket)
     group.start(
         "webserver",
@@ -244,6 +305,7 @@ def _start_processes(
          str(plan.port)],
         env,
         plan.root,
+        answers=lambda: is_open(plan.port),
     )  # fmt: skip
     tell("Gateway ...")
     group.start(
@@ -252,6 +314,7 @@ def _start_processes(
          f"--port={plan.gateway_port}"],
         env,
         plan.root,
+        answers=lambda: is_open(plan.gateway_port),
     )  # fmt: skip
     tell("Alerts ...")
     group.start(
@@ -264,11 +327,17 @@ def _start_processes(
     wait_until(lambda: is_open(plan.port), group, until, "Dagster's web page")
     if catalog.upstreams is Upstreams.SIMULATED:
         # Only now may anything fail: a fault that nobody watches is no demonstration.
-        control = SimulatorControl(control_address(port))
-        control.start()
-        control.close()
+        _begin_faults(port)
         rate = load_scenario(plan.scenario).traffic.requests_per_s
         command = [sys.executable, "-m", "healing_pipeline.stack.readers"]
         group.start(
             "readers", [*command, str(plan.config), str(rate), str(plan.seed)], env, plan.root
         )
+
+
+def _begin_faults(port: int) -> None:
+    control = SimulatorControl(control_address(port))
+    try:
+        control.start()
+    finally:
+        control.close()

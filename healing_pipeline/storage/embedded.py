@@ -86,6 +86,25 @@ class EmbeddedServer:
         atexit.register(self.stop)
         return self
 
+    @property
+    def has_died(self) -> bool:
+        """Whether the server that was started is gone, though nobody here has stopped it."""
+        return self._server is not None and not _is_postgres(self._server.get_postmaster_info().pid)
+
+    def revive(self) -> None:
+        """Start a server that has died again, at the same address; it recovers what it had.
+
+        Raises
+        ------
+        StorageError
+            If it does not start.
+        """
+        with self._alone():
+            if self._server is None or not self.has_died:
+                return
+            self._forget_dead_postmaster()
+            self._server = self._started()
+
     def stop(self, *, force: bool = False) -> None:
         """Let go of the server; it stops with its last user, or at once by `force`. Idempotent."""
         if self._server is None:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from healing_pipeline.errors import PortInUseError
+from healing_pipeline.stack.leftovers import end_leftovers
 from healing_pipeline.stack.ports import is_open, require_free
 from healing_pipeline.stack.processes import ProcessDiedError, ProcessGroup, last_line
 
@@ -115,6 +116,43 @@ def test_a_block_that_raises_stops_its_children(tmp_path):
     with pytest.raises(RuntimeError, match="ours"):
         block()
     assert children[0].process.poll() is not None
+
+
+def test_a_part_that_was_killed_is_started_again_without_what_it_had_started(group, tmp_path):
+    file = tmp_path / "pids"
+    child = start(group, "deaf", DEAF, tmp_path, str(file))
+    wait_until(lambda: len(pids_in(file)) == 2)
+    before = pids_in(file)
+    (part,) = group.parts()
+    assert part.ended() is None
+    child.process.kill()
+    wait_until(lambda: part.ended() is not None)
+    assert part.ended() == "signal 9"
+    part.start()
+    wait_until(lambda: len(pids_in(file)) == 4)
+    assert part.ended() is None
+    assert not any(is_running(pid) for pid in before)
+    group.stop()
+    assert not any(is_running(pid) for pid in pids_in(file))
+
+
+def test_what_one_that_was_killed_had_started_is_ended_by_the_next(tmp_path):
+    file, noted_in = tmp_path / "pids", tmp_path / "processes.json"
+    killed = ProcessGroup(tmp_path / "logs", noted_in)  # nobody stops it
+    child = start(killed, "deaf", DEAF, tmp_path, str(file))
+    wait_until(lambda: len(pids_in(file)) == 2)
+    assert end_leftovers(noted_in) == 1
+    child.process.wait(5)
+    wait_until(lambda: not any(is_running(pid) for pid in pids_in(file)), within_s=1)
+    assert end_leftovers(noted_in) == 0
+
+
+def test_a_stack_that_was_stopped_leaves_nothing_to_end(tmp_path):
+    noted_in = tmp_path / "processes.json"
+    with ProcessGroup(tmp_path / "logs", noted_in) as group:
+        start(group, "polite", POLITE, tmp_path)
+        assert noted_in.exists()
+    assert not noted_in.exists()
 
 
 def test_stopping_twice_is_no_fault(group, tmp_path):

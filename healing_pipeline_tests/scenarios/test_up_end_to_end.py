@@ -105,6 +105,19 @@ def test_a_failure_is_healed_through_dagster_and_the_stack_stops_without_a_trace
         assert second.returncode == 1
         assert "runs already" in second.stderr
         assert len(second.stderr.strip().splitlines()) == 1
+        # Whoever dies is started again: here the gateway and PostgreSQL at once.
+        gateway_before = next(
+            each
+            for each in _family(up.pid)
+            if each.status() != psutil.STATUS_ZOMBIE and "gateway" in each.cmdline()
+        )
+        server = int((state / "postgres" / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGKILL)
+        gateway_before.kill()
+        _until(lambda: "signal 9" in log.read_text(), up, log, time.monotonic() + 10)
+        _until(lambda: _is_connected(gateway), up, log, time.monotonic() + 60)
+        _until(lambda: "PostgreSQL answers again" in log.read_text(), up, log,
+               time.monotonic() + 30)  # fmt: skip
         started = _family(up.pid)
         assert len(started) >= 8
         alerts = (state / "logs" / "alerts.log").read_text()
@@ -158,6 +171,13 @@ def _until(condition, up, log, deadline):
         assert up.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.2)
+
+
+def _is_connected(gateway):
+    try:
+        return httpx.get(f"{gateway}/readyz").json()["postgresql"] == "connected"
+    except httpx.TransportError:
+        return False
 
 
 def _family(pid):

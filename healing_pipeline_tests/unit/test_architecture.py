@@ -73,7 +73,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stack": CORE
     | WORDS
     # What the launcher started is ended with the stack.
-    | {"client", "installation", "launcher.processes", "session", "simulator", "storage"},
+    | {"client", "installation", "launcher.process_identity", "launcher.processes"}
+    | {"session", "simulator", "storage"},
     "drill": CORE
     | WORDS
     | {"control", "data_path", "installation", "launcher.folder", "providers", "simulator"}
