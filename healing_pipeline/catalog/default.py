@@ -36,6 +36,20 @@ witnesses: ["one.one.one.one:443", "dns.google:443", "dns.quad9.net:443"]
 # Dagster, which bears 100,000 of them.
 learning: {since: 2025-11-01}
 
+# Days that rows are kept; `healing prune` takes older ones away, and a schedule does so each night.
+# Never taken: what is not folded into knowledge and health yet, facts of open incidents, messages
+# that nobody has. Sums of days, and what was learned from them, stay for ever.
+retention:
+  detail: 35  # attempts, answers, probe results; a month of calls counts against monthly quotas
+  decisions: 7  # why each request was healed as it was: `healing explain`; the largest rows
+  snapshots: 30  # stored answers; the newest of each endpoint stays
+  incidents: 400  # with their steps, diagnoses, second opinions; a year and a month to compare with
+  alerts: 400  # what people were told
+  health: 400  # by quarters of an hour, and the reports of each hour
+  knowledge: 400  # what hours of sources taught; policies are fitted to ninety days
+  policies: 90  # but for the one in force and the one before
+  runs: 30  # Dagster's runs that materialise no partition, and the logs of the others
+
 # Who is told when healing fails. Every message is on the dashboard; a channel brings it further.
 # Its address is an Apprise URL (mailto://..., slack://..., twilio://..., and a hundred more) in an
 # environment variable, because it may hold a password. `healing alerts test` tries each channel.

@@ -15,6 +15,7 @@ from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.private_hosts import report_unused
 from healing_pipeline.catalog.problems import Findings, Problem
 from healing_pipeline.catalog.reading import raise_first, read_text
+from healing_pipeline.catalog.retention_section import check_quotas
 from healing_pipeline.catalog.settings import UPSTREAMS_VARIABLE, open_root, read_settings
 from healing_pipeline.catalog.sources import Surroundings, read_sources
 from healing_pipeline.catalog.urls import origin_of
@@ -117,6 +118,12 @@ def _read(
         owners={each.owner for each in by_id.values() if each.owner is not None},
         environ=surroundings.environ,
         findings=findings,
+    )
+    check_quotas(
+        root,
+        settings.retention,
+        {name for name, source in by_name.items() if source.quota.per_month is not None},
+        findings,
     )
     if settings.upstreams is Upstreams.SIMULATED:
         # The simulator's market never closes.

@@ -19,6 +19,8 @@ from healing_pipeline.catalog.private_hosts import KEY as PRIVATE_HOSTS
 from healing_pipeline.catalog.private_hosts import is_named, read_private_hosts
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
 from healing_pipeline.catalog.reading import raise_first, read_text
+from healing_pipeline.catalog.retention_section import SECTION as RETENTION
+from healing_pipeline.catalog.retention_section import Retention, read_retention
 from healing_pipeline.catalog.second_opinion_section import SECTION, read_second_opinion
 from healing_pipeline.catalog.urls import is_private
 from healing_pipeline.catalog.values import Upstreams
@@ -34,6 +36,7 @@ OPTIONAL = (
     "simulator",
     PRIVATE_HOSTS,
     "learning",
+    RETENTION,
     "witnesses",
     "alerts",
     "dashboard",
@@ -64,6 +67,8 @@ class Settings:
         Whether the status page and the badges are for everybody.
     second_opinion : SecondOpinionSettings or None
         Which language model is asked, if one is.
+    retention : Retention
+        How many days each kind of row is kept.
     """
 
     upstreams: Upstreams = Upstreams.SIMULATED
@@ -74,6 +79,7 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     public_status: bool = False
     second_opinion: SecondOpinionSettings | None = None
+    retention: Retention = field(default_factory=Retention)
 
     def lets_inside(self, host: str, port: int) -> bool:
         """Whether a host may be in our own network, because the file names it."""
@@ -150,6 +156,7 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
         alerts=read_alerts(root, findings),
         public_status=_public_status(root, findings),
         second_opinion=read_second_opinion(root, environ, findings),
+        retention=read_retention(root, findings),
     )
 
 

@@ -50,7 +50,19 @@ def host(url: str, problem: str, cure: str, name: str) -> Mistake:
     return Mistake(f"url {name}", QUERY1, f"      query1: {url}", problem, cure)
 
 
+def retention(old: str, new: str, problem: str, cure: str, at: str = "") -> Mistake:
+    return Mistake(f"retention {new}", f"\n  {old}", f"\n  {new}", problem, cure, at or f"  {new}")
+
+
 MISTAKES = [
+    # retention
+    retention("detail: 35", "detail: 3", "three days back", "4 days or more"),
+    retention("detail: 35", "detail: 31", "quota of `exchange_rate`", "32 days or more, or leave"),
+    retention("detail: 35", "detail: 500", "is 400, shorter", "500 days", "  incidents: 400"),
+    retention("detail: 35", "detail: 0", "out of range", "from 1 to 3650"),
+    retention("policies: 90", "policy: 90", "`policy`", "`policies`"),
+    retention("decisions: 7", "decisions: 36", "longer than `detail` (35)", "35 days or fewer"),
+    retention("alerts: 400", "alerts: 401", "longer than `incidents` (400)", "400 days or fewer"),
     # keys of mappings
     Mistake("unknown top key", "upstreams:", "upstream:", "Unknown key", "`upstreams`"),
     Mistake("unknown source key", QUOTA, "    qota: {}", "Unknown key `qota`", "`quota`"),
