@@ -16,8 +16,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from healing_pipeline.errors import StorageError
 from healing_pipeline.storage.embedded import EmbeddedServer, url_of_running
+from healing_pipeline.storage.roles import APP, OWNER, settle_embedded
 
 URL_VARIABLE = "HEALING_DATABASE_URL"
+OWNER_URL_VARIABLE = "HEALING_OWNER_DATABASE_URL"
 DAGSTER_URL_VARIABLE = "HEALING_DAGSTER_DATABASE_URL"
 SCHEMA = "healing"
 DATABASE, DAGSTER_DATABASE = "healing", "dagster"
@@ -33,7 +35,8 @@ class DatabaseAddress:
     url : str
         Of the project's tables, for psycopg.
     owner_url : str
-        The same database for whoever changes its schema or takes old facts away.
+        The same database for whoever changes its schema or takes old facts away; the same as `url`
+        where one role does both.
     dagster_url : str
         Of Dagster's tables, with the scheme that Dagster needs.
     server : EmbeddedServer or None
@@ -64,7 +67,8 @@ def resolve_database(
     """Find the database: ``HEALING_DATABASE_URL`` if set, else the embedded server, started.
 
     With a URL Dagster's tables go to ``HEALING_DAGSTER_DATABASE_URL``, or to the same database:
-    they live in other schemas.
+    they live in other schemas. The owner of our schema comes in by ``HEALING_OWNER_DATABASE_URL``,
+    or is the same role.
 
     Parameters
     ----------
@@ -81,23 +85,27 @@ def resolve_database(
     if not url:
         server = EmbeddedServer(state_dir).start()
         try:
-            for name in (DATABASE, DAGSTER_DATABASE):
-                server.ensure_database(name)
+            settle_embedded(server, DATABASE, DAGSTER_DATABASE)
         except BaseException:
             server.stop()
             raise
-        ours = server.url(DATABASE)
-        return DatabaseAddress(ours, ours, server.dagster_url(DAGSTER_DATABASE), server)
-    url = _with_scheme(url, "postgresql")
+        return DatabaseAddress(
+            server.url(DATABASE, APP),
+            server.url(DATABASE, OWNER),
+            server.dagster_url(DAGSTER_DATABASE, APP),
+            server,
+        )
+    url = with_scheme(url, "postgresql")
     if is_tried:
         _check(url)
+    owner_url = with_scheme(environ.get(OWNER_URL_VARIABLE, "").strip() or url, "postgresql")
     dagster_url = environ.get(DAGSTER_URL_VARIABLE, "").strip() or url
-    return DatabaseAddress(url, url, _with_scheme(dagster_url, "postgresql+psycopg2"))
+    return DatabaseAddress(url, owner_url, with_scheme(dagster_url, "postgresql+psycopg2"))
 
 
 def running_url(state_dir: Path) -> str | None:
     """The URL of the embedded server's database if the server runs; starts nothing."""
-    return url_of_running(state_dir, DATABASE)
+    return url_of_running(state_dir, DATABASE, APP)
 
 
 def connection_info(
@@ -105,7 +113,7 @@ def connection_info(
 ) -> str:
     """`url` as a connection string with our schema, UTC and the given settings."""
     try:
-        given = conninfo_to_dict(_with_scheme(url, "postgresql"))
+        given = conninfo_to_dict(with_scheme(url, "postgresql"))
     except psycopg.ProgrammingError:
         # Its text may repeat the password.
         raise StorageError(
@@ -233,7 +241,7 @@ _CURE = (
 )
 
 
-def _with_scheme(url: str, scheme: str) -> str:
+def with_scheme(url: str, scheme: str) -> str:
     """`url` with another scheme; a connection string without a scheme stays as it is."""
     return f"{scheme}://{url.split('://', 1)[1]}" if "://" in url else url
 

@@ -44,6 +44,7 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 log_checkpoints = off        # the log of a server that runs for years
 jit = off                    # our statements are small; compiling them takes longer than running
+unix_socket_permissions = 0700  # every role is trusted here: whoever gets in may do everything
 """
 
 
@@ -126,13 +127,13 @@ class EmbeddedServer:
                 with suppress(psutil.NoSuchProcess):  # it ended by itself meanwhile
                     server.stop()
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, user: str = USER) -> str:
         """Connection URL of a database, for psycopg."""
-        return self._url("postgresql", database)
+        return self._url("postgresql", database, user)
 
-    def dagster_url(self, database: str) -> str:
+    def dagster_url(self, database: str, user: str = USER) -> str:
         """Connection URL of a database, with the scheme that Dagster's storage needs."""
-        return self._url("postgresql+psycopg2", database)
+        return self._url("postgresql+psycopg2", database, user)
 
     def ensure_database(self, name: str, template: str | None = None) -> None:
         """Create a database unless it is there, as a copy of `template` if one is given."""
@@ -158,10 +159,10 @@ class EmbeddedServer:
     ) -> None:
         self.stop()
 
-    def _url(self, scheme: str, database: str) -> str:
+    def _url(self, scheme: str, database: str, user: str) -> str:
         if self._server is None:
             raise StorageError("The embedded server is not started. Call start() first.")
-        return _url_of(self._server.get_postmaster_info(), scheme, database)
+        return _url_of(self._server.get_postmaster_info(), scheme, database, user)
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url(MAINTENANCE_DATABASE), autocommit=True) as conn:
@@ -267,7 +268,7 @@ class EmbeddedServer:
         return False
 
 
-def url_of_running(state_dir: Path, database: str) -> str | None:
+def url_of_running(state_dir: Path, database: str, user: str = USER) -> str | None:
     """Connection URL of a database of the server in `state_dir`; None unless it runs.
 
     For whoever may neither start it nor keep it running.
@@ -278,12 +279,12 @@ def url_of_running(state_dir: Path, database: str) -> str | None:
         return None
     if info is None or not _is_postgres(info.pid):
         return None
-    return _url_of(info, "postgresql", database)
+    return _url_of(info, "postgresql", database, user)
 
 
-def _url_of(info: Any, scheme: str, database: str) -> str:
+def _url_of(info: Any, scheme: str, database: str, user: str) -> str:
     host = quote(str(info.socket_dir), safe="")
-    return f"{scheme}://{USER}@/{quote(database)}?host={host}&port={info.port}"
+    return f"{scheme}://{user}@/{quote(database)}?host={host}&port={info.port}"
 
 
 def _is_living(pid: int, noted_at: float) -> bool:

@@ -6,6 +6,7 @@ then folded again: see `0011_health_quarters.sql`.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from psycopg import Connection
 
 from healing_pipeline.storage.statements import load_statements
 
+_LOG = logging.getLogger(__name__)
 _SQL = load_statements("health_quarters")
 
 QUARTER = timedelta(minutes=15)
@@ -116,7 +118,8 @@ def fold_quarters(
     Returns
     -------
     list of datetime
-        When the folded ones begin; empty when there was nothing to do, or another process is at it.
+        When those begin that were seen to; empty when there was nothing to do, or another process
+        is at it. One whose facts were pruned keeps what was folded.
 
     Notes
     -----
@@ -126,11 +129,20 @@ def fold_quarters(
     if not _SQL.has_news(connection, closed=closed) or not _SQL.fold_turn(connection):
         return []
     _SQL.note_closed(connection, closed=closed)
-    quarters = [row["quarter"] for row in _SQL.take_news(connection, closed=closed, most=most)]
+    told = [row["quarter"] for row in _SQL.take_news(connection, closed=closed, most=most)]
+    kept_until: datetime | None = _SQL.facts_reach_back_to(connection)
+    quarters = [each for each in told if kept_until is None or each >= kept_until]
+    if len(quarters) < len(told):
+        _LOG.warning(
+            "Something came late for %d quarters of an hour before %s, whose facts were pruned: "
+            "their health stays as it was.",
+            len(told) - len(quarters),
+            kept_until,
+        )
     if quarters:
         _SQL.forget_quarters(connection, quarters=quarters)
         _SQL.fold(connection, quarters=quarters)
-    return quarters
+    return told
 
 
 def quarters_of_endpoint(

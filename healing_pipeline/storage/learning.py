@@ -38,8 +38,10 @@ class LateHour:
 
 def fold_hours(
     connection: Connection[Any], from_at: datetime, to_at: datetime, sources: Sequence[str]
-) -> None:
+) -> datetime:
     """Replace the partitions [from_at, to_at) x sources by what the facts say now.
+
+    Hours whose facts were pruned keep what was learned of them.
 
     Parameters
     ----------
@@ -47,7 +49,17 @@ def fold_hours(
         Whole UTC hours, of one month at most: each day of a source takes one of the server's locks.
     sources : sequence of str
         Each once.
+
+    Returns
+    -------
+    datetime
+        The first hour that was folded; `to_at` when none was.
     """
+    kept_until = facts_reach_back_to(connection)
+    if kept_until is not None and kept_until > from_at:
+        from_at = min(kept_until, to_at)
+        if from_at == to_at:
+            return from_at
     span = {"from_at": from_at, "to_at": to_at, "sources": list(sources)}
     _SQL.take_turns(connection, **span)
     seq = _SQL.newest_seq(connection)
@@ -65,15 +77,39 @@ def fold_hours(
     _SQL.clear_inner_observation(connection, **span)
     _SQL.fold_inner_observation(connection, **span, outages=outages, edges=list(OK_SECONDS_EDGES))
     _SQL.note_folds(connection, **span, seq=seq)
+    return from_at
 
 
-def fold_days(connection: Connection[Any], from_at: datetime, to_at: datetime) -> None:
-    """Replace the days [from_at, to_at) by the sums of their hours."""
+def facts_reach_back_to(connection: Connection[Any]) -> datetime | None:
+    """The moment before which facts were pruned; None when none ever were.
+
+    It stays so until the end of the transaction.
+    """
+    moment: datetime | None = _SQL.facts_reach_back_to(connection)
+    return moment
+
+
+def fold_days(connection: Connection[Any], from_at: datetime, to_at: datetime) -> datetime:
+    """Replace the days [from_at, to_at) by the sums of their hours.
+
+    Days whose hours were pruned keep their sums.
+
+    Returns
+    -------
+    datetime
+        The first day that was summed; `to_at` when none was.
+    """
+    kept_until: datetime | None = _SQL.hours_reach_back_to(connection)
+    if kept_until is not None and kept_until > from_at:
+        from_at = min(kept_until, to_at)
+        if from_at == to_at:
+            return from_at
     span = {"from_at": from_at, "to_at": to_at}
     _SQL.take_turns_outer(connection, **span)
     _SQL.clear_outer_knowledge(connection, **span)
     _SQL.fold_outer_knowledge(connection, **span)
     _SQL.note_outer_folds(connection, **span)
+    return from_at
 
 
 def outer_count(connection: Connection[Any], from_at: datetime, to_at: datetime) -> int:

@@ -1,7 +1,8 @@
-"""Facts on their way to PostgreSQL: taken at once, stored soon, on disk while it is away.
+"""Facts on their way to PostgreSQL: on disk and in memory at once, stored soon, else replayed.
 
-Nothing is lost while PostgreSQL is away and nothing is stored twice. A process that is killed
-loses what it recorded since the last flush, at most some tenths of a second.
+When `Recorder.record` returns, the fact is in the operating system's hands: nothing is lost when
+the process is killed or PostgreSQL is away, and nothing is stored twice. Only where no disk takes a
+fact is it in memory alone. What is dropped when there is no room is said in `worth`.
 """
 
 from __future__ import annotations
@@ -9,26 +10,39 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 from healing_pipeline.healing.facts import Fact, SnapshotFact
-from healing_pipeline.storage.counters import Counters
-from healing_pipeline.storage.fact_store import FactStore, is_facts_fault
-from healing_pipeline.storage.facts import fact_of, line_of
-from healing_pipeline.storage.spool import REJECTED, LeftOver, SpoolWriter, left_over, release
+from healing_pipeline.storage.counters import Counters, Tally
+from healing_pipeline.storage.facts import TABLES, line_of
+from healing_pipeline.storage.journal import FULL_BYTES, Journal, leave, remove
+from healing_pipeline.storage.replaying import Replaying
+from healing_pipeline.storage.spool_room import DEFAULT_BYTES, OnDisk, Room
+from healing_pipeline.storage.storing import Storing
+from healing_pipeline.storage.worth import Worth, worth_of
 
 _LOG = logging.getLogger(__name__)
 
-# After a failed write PostgreSQL is left alone for this long, doubling up to the second.
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 4.0
-# How often the folder is looked through for files that an earlier process left.
-LOOK_FOR_LEFT_OVERS_S = 5.0
+LOOK_FOR_ROOM_S = 1.0
+# The last place for what is kept, when neither PostgreSQL nor the disk takes it: some 100 MB.
+MOST_IN_MEMORY = 100_000
+# After a fault of ours, not to fill the log with it.
+REST_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A fact that waits for PostgreSQL; `line` is None when it cannot be written as one."""
+
+    fact: Fact
+    worth: Worth
+    line: str | None
+    is_on_disk: bool
 
 
 class Recorder:
@@ -39,13 +53,15 @@ class Recorder:
     url : str or callable
         Of the database, or what says where it is; see `FactStore`.
     spool_dir : Path
-        For facts that PostgreSQL cannot take yet; left-over files in it are replayed.
+        For facts that PostgreSQL has not taken yet; left-over files in it are replayed.
     clock : callable
         Aware UTC now; names spool files.
     most_buffered : int
-        Facts held in memory; those past it go to the spool.
+        Facts held in memory; those past it are on disk alone.
     flush_s, flush_rows
         A batch leaves after so many seconds, or when there are so many facts.
+    most_bytes : int
+        Bound on what waits on disk.
     """
 
     def __init__(
@@ -57,25 +73,27 @@ class Recorder:
         most_buffered: int = 10_000,
         flush_s: float = 0.2,
         flush_rows: int = 500,
+        most_bytes: int = DEFAULT_BYTES,
     ) -> None:
-        self._store = FactStore(url)
-        self._folder = spool_dir
-        self._clock = clock
         self._most_buffered = most_buffered
         self._flush_s = flush_s
         self._flush_rows = flush_rows
-        self._spool = SpoolWriter(spool_dir)
-        self._spool_turn = threading.Lock()
+        self._tally = Tally()
+        self._storing = Storing(url, spool_dir, self._tally)
+        self._replaying = Replaying(spool_dir, self._storing, flush_rows)
+        self._room = Room(spool_dir, most_bytes)
+        self._journal = Journal(
+            spool_dir,
+            lambda: clock().strftime("%Y%m%dT%H%M%S%f"),
+            min(FULL_BYTES, most_bytes // 32),
+        )
         self._changed = threading.Condition()
-        self._counters = Counters()
-        self._waiting: OrderedDict[Hashable, Fact] = OrderedDict()
+        self._waiting: OrderedDict[Hashable, _Waiting] = OrderedDict()
+        self._has_more_on_disk = False  # the open segments, than is waiting in memory
+        self._is_stuck = False  # something that neither PostgreSQL nor the disk takes
         self._entered = self._settled = 0
-        self._flush_wanted = self._closing = False
-        self._away_until = 0.0
-        self._pause_s = FIRST_PAUSE_S
-        self._replay: LeftOver | None = None
-        self._replayed: list[Fact] = []  # of the file, but not stored yet
-        self._look_at = 0.0
+        self._flush_wanted = self._closing = self._ended = False
+        self._room_at = 0.0
         self._thread = threading.Thread(target=self._run, name="healing-recorder", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -83,16 +101,28 @@ class Recorder:
     @property
     def counters(self) -> Counters:
         """What became of the facts so far."""
-        with self._changed:
-            return self._counters
+        return self._tally.counters
+
+    @property
+    def most_bytes(self) -> int:
+        """The bound on what waits on disk."""
+        return self._room.most_bytes
+
+    def on_disk(self) -> OnDisk:
+        """What waits on disk, of all processes with this state folder."""
+        return self._room.on_disk()
 
     def record(self, fact: Fact) -> None:
-        """Take a fact; returns at once."""
+        """Take a fact; on disk when this returns, if there is a disk to take it."""
+        worth, line = worth_of(fact), _line(fact)
         with self._changed:
-            self._count(recorded=1)
-            if not self._closing and self._buffer(fact):
-                return
-        self._spool_facts([fact])
+            self._tally.add("recorded")
+            is_on_disk = line is not None and self._journal.takes(line, worth)
+            waiting = _Waiting(fact, worth, line, is_on_disk)
+            if self._ended:
+                self._settle_late(waiting)
+            else:
+                self._buffer(waiting)
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all that was recorded so far is in PostgreSQL or on disk; False when not."""
@@ -100,7 +130,9 @@ class Recorder:
             goal = self._entered
             self._flush_wanted = True
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: self._settled >= goal, timeout_s)
+            return self._changed.wait_for(
+                lambda: self._settled >= goal and not self._is_stuck, timeout_s
+            )
 
     def close(self, timeout_s: float = 15.0) -> None:
         """Flush and stop; what PostgreSQL does not take now waits on disk. Idempotent."""
@@ -112,170 +144,180 @@ class Recorder:
         if self._thread.is_alive():
             _LOG.warning("the recorder still waits for PostgreSQL after %s s", timeout_s)
 
-    def _buffer(self, fact: Fact) -> bool:
-        """Put a fact in line; False when the line is full. Under the lock."""
+    def _buffer(self, waiting: _Waiting) -> None:
+        """Put a fact in line, if there is room in memory. Under the lock."""
         key: Hashable = self._entered
+        fact = waiting.fact
         if isinstance(fact, SnapshotFact):
             key = (fact.endpoint, fact.request_key)
             known = self._waiting.get(key)
-            if isinstance(known, SnapshotFact):
-                newer = fact if fact.fetched_at >= known.fetched_at else known
-                self._waiting[key] = newer
-                self._count(superseded=1)
-                return True
+            if known is not None and isinstance(known.fact, SnapshotFact):
+                if fact.fetched_at >= known.fact.fetched_at:
+                    self._waiting[key] = waiting
+                self._tally.add("superseded")
+                return
         if len(self._waiting) >= self._most_buffered:
-            return False
-        self._waiting[key] = fact
+            if waiting.is_on_disk:
+                self._has_more_on_disk = True
+                self._tally.add("spooled")
+                return
+            if waiting.worth is not Worth.KEPT or len(self._waiting) >= MOST_IN_MEMORY:
+                self._drop([waiting])
+                return
+        self._waiting[key] = waiting
         self._entered += 1
         if len(self._waiting) >= self._flush_rows:
             self._changed.notify_all()
-        return True
+
+    def _settle_late(self, waiting: _Waiting) -> None:
+        """See to a fact that came when all was closed. Under the lock."""
+        if waiting.is_on_disk:
+            self._tally.add("spooled")
+        else:
+            self._drop([waiting])
+        leave(self._journal.take())
 
     def _run(self) -> None:
-        while True:
-            batch = self._next_batch()
-            if batch:
-                self._keep(batch)
-                with self._changed:
-                    self._settled += len(batch)
-                    self._changed.notify_all()
+        is_last = False
+        while not is_last:
             with self._changed:
-                if self._closing and not self._waiting:
-                    break
+                self._changed.wait_for(self._has_to_hurry, self._flush_s)
+                self._flush_wanted, is_last = False, self._closing
             try:
-                self._replay_some()
-            except OSError as error:
-                _LOG.warning("a spool file in %s cannot be read: %s", self._folder, error)
+                # A file that could not be replayed yet finds out whether PostgreSQL is back.
+                is_found_out = self._storing.is_away and self._replaying.is_under_way
+                if self._storing.may_be_asked and not is_found_out:
+                    self._store_waiting()
+                if self._storing.is_away:
+                    self._let_go()
+                self._replaying.go_on()
+                self._keep_room()
+            except Exception:  # a thread that ends unseen would store nothing any more
+                _LOG.exception("facts could not be seen to; trying again")
+                sleep(REST_S)
         self._wind_up()
 
-    def _next_batch(self) -> list[Fact]:
-        with self._changed:
-            if not self._has_to_hurry():
-                self._changed.wait_for(self._has_to_hurry, self._flush_s)
-            self._flush_wanted = self._flush_wanted and len(self._waiting) > self._flush_rows
-            most = min(len(self._waiting), self._flush_rows)
-            return [self._waiting.popitem(last=False)[1] for _ in range(most)]
-
     def _has_to_hurry(self) -> bool:
-        busy_replaying = self._replay is not None and monotonic() >= self._away_until
+        busy_replaying = self._replaying.is_under_way and self._storing.may_be_asked
         return (
             self._closing
             or self._flush_wanted
             or busy_replaying
-            or len(self._waiting) >= self._flush_rows
+            or (len(self._waiting) >= self._flush_rows and not self._is_stuck)
         )
 
-    def _keep(self, facts: list[Fact]) -> None:
-        """See that `facts` are in PostgreSQL, or on disk."""
-        left = self._unstored(facts)
-        if left:
-            self._spool_facts(left)
-
-    def _unstored(self, facts: list[Fact]) -> list[Fact]:
-        """Store `facts`, and set aside the ones that cannot be; those left while it is away."""
-        if monotonic() < self._away_until:
-            return facts
-        try:
-            self._store.store(facts)
-        except Exception as error:
-            if not is_facts_fault(error):
-                self._note_away(error)
-                return facts
-            if len(facts) == 1:
-                self._reject(facts[0], error)
-                return []
-            middle = len(facts) // 2
-            return self._unstored(facts[:middle]) + self._unstored(facts[middle:])
-        self._pause_s = FIRST_PAUSE_S
+    def _store_waiting(self) -> None:
+        """Store what waits in memory; its segments go then, or are left over."""
         with self._changed:
-            self._count(stored=len(facts))
-        return []
+            waiting, segments = list(self._waiting.values()), self._journal.take()
+            self._waiting.clear()
+            has_more, self._has_more_on_disk = self._has_more_on_disk, False
+        todo = [each for each in waiting if not each.is_on_disk] if has_more else waiting
+        for at in range(0, len(todo), self._flush_rows):
+            if self._storing.unstored([each.fact for each in todo[at : at + self._flush_rows]]):
+                todo = todo[at:]
+                break
+        else:
+            todo = []
+        if todo or has_more:
+            leave(segments)
+            self._replaying.look_soon()
+        else:
+            remove(segments)
+        left = waiting if has_more else todo
+        self._tally.add("spooled", sum(each.is_on_disk for each in left))
+        with self._changed:
+            self._put_back([each for each in todo if not each.is_on_disk], of=len(waiting))
 
-    def _note_away(self, error: BaseException) -> None:
-        _LOG.warning("PostgreSQL is away, facts go to %s: %s", self._folder, error)
-        self._away_until = monotonic() + self._pause_s
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+    def _let_go(self) -> None:
+        """While PostgreSQL is away what is on disk leaves memory, and the rest is put on disk."""
+        with self._changed:
+            waiting, full = list(self._waiting.values()), self._journal.take_full()
+            self._waiting.clear()
+            off_disk = [each for each in waiting if not each.is_on_disk]
+            on_disk = len(waiting) - len(off_disk)
+            self._has_more_on_disk = self._has_more_on_disk or on_disk > 0
+        self._tally.add("spooled", on_disk)
+        leave(full)
+        stuck = self._unsaved(off_disk)
+        with self._changed:
+            self._put_back(stuck, of=len(waiting))
 
-    def _spool_facts(self, facts: Sequence[Fact]) -> None:
-        lines = []
-        for fact in facts:
-            try:
-                lines.append(line_of(fact))
-            except (ValueError, TypeError) as error:
-                self._reject(fact, error)
-        if not lines:
-            return
-        stamp = self._clock().strftime("%Y%m%dT%H%M%S%f")
-        try:
-            with self._spool_turn:
-                self._spool.append(lines, stamp)
-        except OSError:
-            _LOG.exception("%d facts are lost: %s cannot be written", len(lines), self._folder)
+    def _put_back(self, stuck: Sequence[_Waiting], *, of: int) -> None:
+        """Have some of those that waited wait on; the others are settled. Under the lock."""
+        self._settled += of - len(stuck)
+        self._is_stuck = bool(stuck)
+        for each in reversed(stuck):
+            key = object()
+            self._waiting[key] = each
+            self._waiting.move_to_end(key, last=False)
+        self._changed.notify_all()
+
+    def _unsaved(self, waiting: Iterable[_Waiting]) -> list[_Waiting]:
+        """Put facts on disk, what is kept first; what is left of that when there is no room."""
+        stuck: list[_Waiting] = []
+        dropped: list[_Waiting] = []
+        has_room = True
+        for each in sorted(waiting, key=lambda one: one.worth is not Worth.KEPT):
+            if each.line is None:
+                self._storing.reject(each.fact, ValueError("it cannot be written as JSON"))
+                continue
+            has_room = has_room and self._is_saved(each.line, each.worth)
+            if not has_room:
+                (stuck if each.worth is Worth.KEPT else dropped).append(each)
+        self._drop([*dropped, *stuck[:-MOST_IN_MEMORY]])
+        return stuck[-MOST_IN_MEMORY:]
+
+    def _is_saved(self, line: str, worth: Worth) -> bool:
+        """Get a line on disk, letting go of others where that makes room."""
+        is_fresh = False
+        while True:
             with self._changed:
-                self._count(dropped=len(lines))
-            return
-        with self._changed:
-            self._count(spooled=len(lines))
+                if self._journal.takes(line, worth, at_once=True):
+                    self._has_more_on_disk = True
+                    self._tally.add("spooled")
+                    return True
+                full, is_full = self._journal.take_full(), self._journal.is_full
+            leave(full)
+            if not is_full:
+                # A file may have been as long as it is allowed to be.
+                if is_fresh:
+                    return False
+                is_fresh = True
+                continue
+            gone = self._room.drop_oldest()
+            if gone is not None:
+                self._tally.add_no_room(gone)
+            elif worth is not Worth.KEPT or not self._room.give_up_reserve():
+                return False
 
-    def _reject(self, fact: Fact | str, error: BaseException) -> None:
-        _LOG.error("PostgreSQL takes no such fact: %s: %.500r", error, fact)
-        with suppress(OSError, ValueError, TypeError):
-            line = fact if isinstance(fact, str) else line_of(fact)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with (self._folder / REJECTED).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-        with self._changed:
-            self._count(dropped=1)
-
-    def _replay_some(self) -> None:
-        """Store one batch of what lies on disk, if PostgreSQL is there."""
-        if monotonic() < self._away_until:
-            return
-        if self._replay is None and not self._begin_replay():
-            return
-        assert self._replay is not None
-        if not self._replayed:
-            lines = self._replay.lines(self._flush_rows)
-            if not lines:
-                self._replay.finish()
-                self._replay, self._look_at = None, 0.0
-                return
-            self._replayed = self._facts_of(lines)
-        self._replayed = self._unstored(self._replayed)
-
-    def _begin_replay(self) -> bool:
-        """Take up the oldest file that nobody holds, our own included."""
-        if not self._leave_spool() and monotonic() < self._look_at:
-            return False
-        self._look_at = monotonic() + LOOK_FOR_LEFT_OVERS_S
-        self._replay = left_over(self._folder)
-        return self._replay is not None
-
-    def _leave_spool(self) -> bool:
-        """End the file that is written to; False when there is none."""
-        with self._spool_turn:
-            written = self._spool.detach()
-        if written is not None:
-            # Outside the turn: a caller with a full buffer must not wait for the disk.
-            release(written)
-        return written is not None
-
-    def _facts_of(self, lines: list[str]) -> list[Fact]:
-        facts = []
-        for line in lines:
-            try:
-                facts.append(fact_of(line))
-            except (ValueError, KeyError, TypeError) as error:
-                self._reject(line, error)
-        return facts
+    def _keep_room(self) -> None:
+        if monotonic() >= self._room_at:
+            self._room_at = monotonic() + LOOK_FOR_ROOM_S
+            self._tally.add_no_room(self._room.keep_bound())
+            self._room.keep_reserve()
 
     def _wind_up(self) -> None:
-        if self._replay is not None:
-            self._replay.leave()
-        self._store.close()
-        self._leave_spool()
+        self._replaying.leave()
+        self._storing.close()
+        with self._changed:
+            self._ended = True
+            waiting, segments = list(self._waiting.values()), self._journal.take()
+            self._waiting.clear()
+            lost = [each for each in waiting if not each.is_on_disk]
+            self._tally.add("spooled", len(waiting) - len(lost))
+            self._drop(lost)
+            self._put_back((), of=len(waiting))
+        leave(segments)
 
-    def _count(self, **more: int) -> None:
-        """Add to the counters. Under the lock."""
-        now = {name: getattr(self._counters, name) + number for name, number in more.items()}
-        self._counters = replace(self._counters, **now)
+    def _drop(self, waiting: Sequence[_Waiting]) -> None:
+        """Let facts go for which there is no room."""
+        self._tally.add_no_room(Counter(TABLES[type(each.fact)] for each in waiting))
+
+
+def _line(fact: Fact) -> str | None:
+    """The fact as a line; None when it is none, whatever is in it."""
+    try:
+        return line_of(fact)
+    except (ValueError, TypeError, RecursionError):
+        return None

@@ -26,7 +26,7 @@ from healing_pipeline.healing.facts import SnapshotFact
 from healing_pipeline.healing.memory import Route
 from healing_pipeline.learning.policy import EMPTY, Policy
 from healing_pipeline.storage.database import Database, listen, resolve_database
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.policies import active_policy
 from healing_pipeline.storage.routes import active_routes
 from healing_pipeline.storage.snapshots import load_snapshots
@@ -226,7 +226,7 @@ class SharedMemory:
             address = resolve_database(self._environ, self._state_dir)
             stack.callback(address.close)
             database = stack.enter_context(Database(address.url, max_size=2, timeout_s=3.0))
-            migrate(database)
+            bring_up_to_date(database, address.owner_url)
             # First listen, then look: what changes in between is told.
             listener = stack.enter_context(listen(address.url, _CHANNELS))
             self._seen_until = self._now()

@@ -35,6 +35,11 @@ WITH taken AS (
 )
 SELECT DISTINCT quarter FROM taken ORDER BY quarter;
 
+-- name: facts_reach_back_to()$
+-- Quarters before this one cannot be folded again: their facts are gone, or about to go. Whoever
+-- prunes takes the turn of folds, so that it holds to the end of the transaction. Null: none is.
+SELECT NULLIF(until, '-infinity') FROM pruned WHERE kind = 'detail';
+
 -- name: forget_quarters(quarters)!
 DELETE FROM health_quarter WHERE quarter = ANY (:quarters);
 

@@ -12,6 +12,19 @@ SELECT pg_advisory_xact_lock(
                                interval '1 day') AS day
          ORDER BY source, day) AS turn;
 
+-- name: facts_reach_back_to()$
+-- Hours before this one cannot be folded again: their facts are gone, or about to go. It holds to
+-- the end of the transaction: whoever prunes waits for that. Null: nothing was ever pruned.
+SELECT NULLIF(until, '-infinity')
+  FROM pruned, pg_advisory_xact_lock_shared(hashtextextended('healing pruning', 0))
+ WHERE kind = 'detail';
+
+-- name: hours_reach_back_to()$
+-- Days before this one cannot be summed again: their hours are gone, or about to go. Null: none is.
+SELECT NULLIF(until, '-infinity')
+  FROM pruned, pg_advisory_xact_lock_shared(hashtextextended('healing pruning', 0))
+ WHERE kind = 'inner';
+
 -- name: newest_seq()$
 -- How much has arrived. Asked before a fold, so that what arrives meanwhile is seen as late.
 SELECT COALESCE(max(seq), 0) FROM attempt;
@@ -242,14 +255,16 @@ SELECT at, request_id::text AS event_id, attempt_no, source, failure_class, stra
 
 -- name: late_hours(cursor, closed_before, sources)
 -- Closed hours with facts that their fold has not seen, with the newest such fact. A fact of an
--- hour's last minute may be the first of a pair in the next one. Empty: all is folded.
+-- hour's last minute may be the first of a pair in the next one. What comes for hours whose other
+-- facts are gone is never folded. Empty: all is folded.
 SELECT hour, max(fact.seq) AS seq
   FROM (SELECT attempt.seq, attempt.source, date_bin('1 hour', moment, 'epoch') AS hour
           FROM attempt,
                LATERAL (VALUES (attempt.at), (attempt.at + interval '1 minute')) AS reach (moment)
          WHERE attempt.seq > :cursor AND attempt.source = ANY (:sources)) AS fact
   LEFT JOIN inner_fold USING (source, hour)
- WHERE hour < :closed_before AND (inner_fold.seq IS NULL OR inner_fold.seq < fact.seq)
+ WHERE hour < :closed_before AND hour >= (SELECT until FROM pruned WHERE kind = 'detail')
+   AND (inner_fold.seq IS NULL OR inner_fold.seq < fact.seq)
  GROUP BY hour
  ORDER BY hour;
 
@@ -263,7 +278,8 @@ SELECT COALESCE(min(seq) FILTER (WHERE at >= :closed_before) - 1, max(seq), :cur
 -- The first hour with facts that their fold has not seen; null when all is folded.
 SELECT min(date_bin('1 hour', at, 'epoch'))
   FROM attempt
- WHERE at >= :since AND at < :before AND source = ANY (:sources)
+ WHERE at >= GREATEST(:since, (SELECT until FROM pruned WHERE kind = 'detail'))
+   AND at < :before AND source = ANY (:sources)
    AND NOT EXISTS (
            SELECT FROM inner_fold
             WHERE inner_fold.source = attempt.source
@@ -274,7 +290,7 @@ SELECT min(date_bin('1 hour', at, 'epoch'))
 -- Days that have folded hours and were never summed.
 SELECT DISTINCT date_bin('1 day', hour, 'epoch') AS day
   FROM inner_fold
- WHERE hour >= :since AND hour < :before
+ WHERE hour >= GREATEST(:since, (SELECT until FROM pruned WHERE kind = 'inner')) AND hour < :before
    AND date_bin('1 day', hour, 'epoch') NOT IN (SELECT day FROM outer_fold)
  ORDER BY day;
 

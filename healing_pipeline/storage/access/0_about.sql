@@ -1,0 +1,5 @@
+-- The three roles of an installation and what each may do with its database. To be run by an
+-- administrator who is connected to that database, as often as one likes.
+--
+-- It needs a role that may create roles, and that owns the database or what lies in it already; no
+-- superuser.

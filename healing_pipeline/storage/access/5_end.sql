@@ -1,0 +1,7 @@
+-- Give each of them a password, in a session whose statements are not logged:
+--     ALTER ROLE healing_app PASSWORD '...';
+-- and let healing_pipeline know two of them:
+--     HEALING_DATABASE_URL=postgresql://healing_app:...@host:5432/database
+--     HEALING_OWNER_DATABASE_URL=postgresql://healing_owner:...@host:5432/database
+-- For `healing drill` on this server the owner makes databases and drops them again:
+--     ALTER ROLE healing_owner CREATEDB;
