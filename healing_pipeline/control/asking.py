@@ -7,7 +7,8 @@ it, and a request that got lost must not be the last.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -20,6 +21,11 @@ from healing_pipeline.storage.database import Database
 # A request that was handed out and that nobody acted on is handed out again: whoever had it may
 # have died with it.
 ASKED_AGAIN_AFTER_S = 15.0
+
+# Of one source, so many at most wait for a run that begins. A provider that is down with a thousand
+# endpoints would fill the queue for minutes, and most of them are over before their run comes;
+# those are asked for as the ones before them are taken.
+MOST_WAITING = 25
 
 # An incident that still waits after this has another event, and asks in its name.
 FORGOTTEN_AFTER_S = 2 * UNTAKEN_AFTER.total_seconds()
@@ -70,7 +76,7 @@ class Asking:
             ]
         with self._turn:
             now = self._clock()
-            due = [row for row in rows if self._is_due(row.event_id, now)]
+            due = [row for row in self._in_turn(rows) if self._is_due(row.event_id, now)]
             is_young = now - self._began < UNTAKEN_AFTER.total_seconds()
             doubtful = {row.event_id for row in due if is_young or row.event_id in self._since}
             self._since.update({row.event_id: now for row in due})
@@ -86,6 +92,19 @@ class Asking:
             for row in due
             if row.event_id not in doubtful or not is_requested(row.event_id)
         ]
+
+    def _in_turn(self, rows: Sequence[incidents.HealRequestRow]) -> list[incidents.HealRequestRow]:
+        """Those that were handed out before, and of each source as many others as there is room."""
+        room = Counter({row.source: MOST_WAITING for row in rows})
+        room.subtract(row.source for row in rows if row.event_id in self._since)
+        taken = []
+        for row in rows:
+            if row.event_id not in self._since:
+                if room[row.source] <= 0:
+                    continue
+                room[row.source] -= 1
+            taken.append(row)
+        return taken
 
     def _is_due(self, event_id: int, now: float) -> bool:
         return now - self._since.get(event_id, -ASKED_AGAIN_AFTER_S) >= ASKED_AGAIN_AFTER_S

@@ -22,6 +22,14 @@ GATHER_S = 0.02
 # While an incident is open its endpoint is looked at this often, however long its own interval.
 RECOVERY_INTERVAL = timedelta(seconds=5)
 
+# Of one source, where more are open than these, they share so many looks: a provider that is down
+# with a thousand endpoints would be asked two hundred times a second, and all others late.
+LOOKED_AFTER = 50
+
+# So many of the others are looked at when one of a crowd has recovered; those that are well again
+# too have others looked at in their turn.
+RECOVER_WITH = 20
+
 
 class Steps:
     """Stores findings soon after they come, whoever waits for it.
@@ -102,9 +110,23 @@ def apply(findings: Sequence[Finding], now: datetime, connection: Connection[Any
     for each in findings:
         if isinstance(each.step, Move):
             apply_move(connection, each.step, each.endpoint.id, now)
-    bad = [each.endpoint.id for each in findings if each.is_bad]
+    for source in sorted({each.endpoint.source for each in findings}):
+        _look_again(connection, source, findings, now)
+
+
+def _look_again(
+    connection: Connection[Any], source: str, findings: Sequence[Finding], now: datetime
+) -> None:
+    """Have those of a source that are bad looked at again soon, and others of a crowd."""
+    own = [each for each in findings if each.endpoint.source == source]
+    bad = [each.endpoint.id for each in own if each.is_bad]
+    open_ones = incidents.open_count(connection, source)
     if bad:
-        probes.hasten_all(connection, bad, now + RECOVERY_INTERVAL)
+        soon = now + RECOVERY_INTERVAL * max(1.0, open_ones / LOOKED_AFTER)
+        probes.hasten_all(connection, bad, soon)
+    recovered = sum(isinstance(each.step, Move) and each.step.withdraws_route for each in own)
+    if recovered and open_ones > LOOKED_AFTER:
+        probes.hasten_open(connection, source, now, most=recovered * RECOVER_WITH)
 
 
 def apply_move(connection: Connection[Any], move: Move, endpoint: str, now: datetime) -> None:

@@ -168,6 +168,11 @@ def open_incidents(connection: Connection[Any], source: str | None = None) -> li
     return [incident_of_row(row) for row in _SQL.open_incidents(connection, source=source)]
 
 
+def open_count(connection: Connection[Any], source: str) -> int:
+    """How many incidents of a source are not resolved."""
+    return int(_SQL.open_count(connection, source=source))
+
+
 def incident_by_id(connection: Connection[Any], incident_id: int) -> IncidentRow | None:
     """One incident; None when there is none of that number."""
     row = _SQL.incident_by_id(connection, incident_id=incident_id)

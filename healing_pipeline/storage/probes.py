@@ -87,6 +87,11 @@ def hasten_all(connection: Connection[Any], endpoints: Iterable[str], at: dateti
     return int(_SQL.hasten_all(connection, endpoints=sorted(endpoints), at=at))
 
 
+def hasten_open(connection: Connection[Any], source: str, at: datetime, *, most: int) -> int:
+    """Probe endpoints of a source with open incidents no later than `at`; how many that changes."""
+    return int(_SQL.hasten_open(connection, source=source, at=at, most=most))
+
+
 def spend(
     connection: Connection[Any],
     *,

@@ -63,6 +63,10 @@ SELECT * FROM incident
  WHERE state <> 'resolved' AND (:source::text IS NULL OR source = :source)
  ORDER BY id;
 
+-- name: open_count(source)$
+-- How many incidents of a source are not resolved.
+SELECT count(*) FROM incident WHERE state <> 'resolved' AND source = :source;
+
 -- name: incident_by_id(incident_id)^
 -- Returns nothing when there is no such incident.
 SELECT * FROM incident WHERE id = :incident_id;

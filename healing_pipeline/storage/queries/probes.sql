@@ -76,6 +76,20 @@ UPDATE probe_schedule AS schedule
            FOR UPDATE) AS later
  WHERE schedule.endpoint = later.endpoint;
 
+-- name: hasten_open(source, at, most)!
+-- Ask so many of those whose incidents are open no later than `at`, the last in line first. Touches
+-- no row when all are asked before. Rows that others hold are passed over.
+UPDATE probe_schedule AS schedule
+   SET next_at = :at
+  FROM (SELECT waiting.endpoint
+          FROM probe_schedule AS waiting
+          JOIN incident USING (endpoint)
+         WHERE waiting.source = :source AND waiting.next_at > :at AND incident.state <> 'resolved'
+         ORDER BY waiting.next_at DESC, waiting.endpoint
+         LIMIT :most
+           FOR UPDATE OF waiting SKIP LOCKED) AS later
+ WHERE schedule.endpoint = later.endpoint;
+
 -- name: next_due_at(source)$
 -- The moment the next endpoint is due; null without endpoints.
 SELECT min(next_at) FROM probe_schedule WHERE source = :source;
