@@ -73,6 +73,10 @@ retention:
 # They say neither what failed nor how, and no host and no key.
 dashboard: {public: false}
 
+# What one client (an address; of IPv6 its /64) may ask of the gateway; beyond it, 429 with
+# Retry-After. X-Forwarded-For is believed of the proxies that are named here, and of nobody else.
+gateway: {requests_per_s: 500, burst: 1000, proxies: []}
+
 # A language model may advise heal runs whose plan has not helped, before people are called. It is
 # shown the evidence without secrets, can only put the plan's own strategies in another order, and
 # is never asked beyond the day's budget: docs/second_opinion.md. Needs the extra `second-opinion`.

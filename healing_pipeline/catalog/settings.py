@@ -15,6 +15,8 @@ from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.alert_section import read_alerts
 from healing_pipeline.catalog.document import Node, Scalar, Table, parse
 from healing_pipeline.catalog.fields import Fields
+from healing_pipeline.catalog.gateway_section import SECTION as GATEWAY
+from healing_pipeline.catalog.gateway_section import GatewaySettings, read_gateway
 from healing_pipeline.catalog.private_hosts import KEY as PRIVATE_HOSTS
 from healing_pipeline.catalog.private_hosts import is_named, read_private_hosts
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
@@ -40,6 +42,7 @@ OPTIONAL = (
     "witnesses",
     "alerts",
     "dashboard",
+    GATEWAY,
     SECTION,
 )
 _WITNESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}")
@@ -69,6 +72,8 @@ class Settings:
         Which language model is asked, if one is.
     retention : Retention
         How many days each kind of row is kept.
+    gateway : GatewaySettings
+        How much one client may ask.
     """
 
     upstreams: Upstreams = Upstreams.SIMULATED
@@ -80,6 +85,7 @@ class Settings:
     public_status: bool = False
     second_opinion: SecondOpinionSettings | None = None
     retention: Retention = field(default_factory=Retention)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
 
     def lets_inside(self, host: str, port: int) -> bool:
         """Whether a host may be in our own network, because the file names it."""
@@ -157,6 +163,7 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
         public_status=_public_status(root, findings),
         second_opinion=read_second_opinion(root, environ, findings),
         retention=read_retention(root, findings),
+        gateway=read_gateway(root, findings),
     )
 
 

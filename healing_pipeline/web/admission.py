@@ -16,6 +16,8 @@ from datetime import datetime
 from healing_pipeline.web.asked import is_token
 
 COOKIE = "healing_pass"
+# In a request's scope: whether it brought a token that is one; absent where none is asked for.
+ADMITTED = "healing.admitted"
 LASTS_S = 12 * 3600
 Headers = Iterable[tuple[bytes, bytes]]
 

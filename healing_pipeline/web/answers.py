@@ -12,6 +12,7 @@ from healing_pipeline.healing.answer import Answer
 from healing_pipeline.healing.strategy import Observation
 from healing_pipeline.web.dialects import xml_refusal
 from healing_pipeline.web.problems import Problem, kind_of
+from healing_pipeline.web.protection import OF_DATA
 
 Headers = list[tuple[bytes, bytes]]
 Reply = tuple[int, Headers, bytes]
@@ -25,6 +26,8 @@ _ALWAYS: Headers = [
     # Only we know how old the data is allowed to be: a cache in between has to ask.
     (b"cache-control", b"no-cache"),
     (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", OF_DATA.encode()),
+    (b"x-frame-options", b"DENY"),
 ]
 _LABELS = (
     b"x-healing-fidelity",
@@ -94,8 +97,6 @@ def of_observation(seen: Observation, source: Source, secrets: Iterable[bytes]) 
         (b"x-healing-provider", source.name.encode()),
         (b"x-healing-strategy", b"off"),
         (b"cache-status", f"healing; fwd=bypass; fwd-status={response.status}".encode()),
-        # A page of a stranger's must not act in our name.
-        (b"content-security-policy", b"sandbox"),
         (b"content-type", _header_value(said) or form_of(body).encode()),
         (b"content-length", str(len(body)).encode()),
     ]

@@ -20,10 +20,11 @@ from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.healing.strategy import Observation
 from healing_pipeline.providers.provider import Provider
-from healing_pipeline.web.admission import Admission
+from healing_pipeline.web.admission import ADMITTED, Admission
 from healing_pipeline.web.answers import Reply, of_answer, of_observation, of_problem
 from healing_pipeline.web.asked import Wishes, is_token, wishes_of
 from healing_pipeline.web.problems import Problem, failure
+from healing_pipeline.web.protection import CHANGES_NOTHING, STRANGER, protected
 from healing_pipeline.web.questions import BY_NAME, BY_PATH, Question, Questions
 
 Scope = MutableMapping[str, Any]
@@ -34,7 +35,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _LOG = logging.getLogger(__name__)
 
 METHODS = b"GET, HEAD, OPTIONS"
-# A balancer asks for these without a token; they tell nothing about the catalogue.
+# A balancer asks for these without a token; strangers are told nothing about the catalogue.
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 
@@ -80,6 +81,8 @@ class Gateway:
         For every path that is no data.
     token : str or None
         What readers have to bring; None where no token is needed.
+    reader_token : str or None
+        Another that may be brought for reading; whoever brings it changes nothing.
     is_open : callable
         Whether a path may be asked for without it.
     """
@@ -93,6 +96,7 @@ class Gateway:
         clock: Clock,
         pages: App,
         token: str | None = None,
+        reader_token: str | None = None,
         is_open: Callable[[str], bool] = OPEN_PATHS.__contains__,
     ) -> None:
         self._catalog = catalog
@@ -101,8 +105,9 @@ class Gateway:
         self._engine = engine
         self._clock = clock
         self._pages = pages
-        self._token = None if token is None else token.encode()
-        self._admission = None if self._token is None else Admission(self._token)
+        self._tokens = tuple(each.encode() for each in (token, reader_token) if each is not None)
+        self._admissions = tuple(Admission(each) for each in self._tokens)
+        self._reader = None if reader_token is None else self._admissions[-1]
         self._is_open = is_open
         self._secrets = tuple(
             {
@@ -120,19 +125,32 @@ class Gateway:
             if path.startswith((BY_NAME, BY_PATH)):
                 await self._answer_data(path, scope, send)
                 return
+            send = protected(send)
         await self._answer_page(scope, receive, send)
 
     async def _answer_page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        admission = self._admission
-        if admission is None or scope["type"] == "lifespan" or self._is_open(scope["path"]):
+        if not self._admissions or scope["type"] == "lifespan":
             await self._pages(scope, receive, send)
             return
         now, headers = self._clock.now(), scope["headers"]
-        if not admission.admits(headers, now):
+        admission = next((each for each in self._admissions if each.admits(headers, now)), None)
+        if self._is_open(scope["path"]):
+            scope[STRANGER] = admission is None
+            await self._pages(scope, receive, send)
+            return
+        scope[ADMITTED] = admission is not None
+        if admission is None:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             else:
-                await _reply(of_problem(_NO_PASS), scope, send)
+                await replied(of_problem(_NO_PASS), scope, send)
+            return
+        if (
+            admission is self._reader
+            and scope["type"] == "http"
+            and scope["method"] not in CHANGES_NOTHING
+        ):
+            await replied(of_problem(_READ_ONLY), scope, send)
             return
         if scope["type"] == "http" and admission.has_password(headers):
             send = _with_cookie(send, admission.new_pass(now))
@@ -144,7 +162,7 @@ class Gateway:
         except Exception:
             _LOG.exception("a fault of ours")
             reply = of_problem(Problem("internal-error", "The gateway's log says what happened."))
-        await _reply(reply, scope, send)
+        await replied(reply, scope, send)
 
     async def _data(self, path: bytes, scope: Scope) -> Reply:
         method = scope["method"]
@@ -217,7 +235,11 @@ class Gateway:
         return of_observation(seen, source, self._secrets)
 
     def _lacks_token(self, scope: Scope, as_key: str | None) -> bool:
-        return self._token is not None and not is_token(self._token, scope["headers"], as_key)
+        if not self._tokens:
+            return False
+        found = any(is_token(each, scope["headers"], as_key) for each in self._tokens)
+        scope[ADMITTED] = found
+        return not found
 
 
 _UNAUTHORIZED = Problem(
@@ -237,6 +259,9 @@ _NO_PASS = Problem(
 )
 
 
+_READ_ONLY = Problem("read-only", "Ask whoever has HEALING_GATEWAY_TOKEN.")
+
+
 def _with_cookie(send: Send, cookie: bytes) -> Send:
     async def sent(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -246,7 +271,8 @@ def _with_cookie(send: Send, cookie: bytes) -> Send:
     return sent
 
 
-async def _reply(reply: Reply, scope: Scope, send: Send) -> None:
+async def replied(reply: Reply, scope: Scope, send: Send) -> None:
+    """Send a whole reply."""
     status, headers, body = reply
     await send({"type": "http.response.start", "status": status, "headers": headers})
     if scope["method"] == "HEAD":

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 REPORTS_TAG = "reports"
 _FORMS = tuple(FORMS.values())
 _REFUSED = {"$ref": "#/components/responses/Problem"}
-_REFUSALS = dict.fromkeys(("400", "401", "405", "406", "500", "503"), _REFUSED)
+_REFUSALS = dict.fromkeys(("400", "401", "405", "406", "429", "500", "503"), _REFUSED)
 _HOURS: Json = {
     "name": "hours",
     "in": "query",

@@ -21,6 +21,7 @@ from healing_pipeline.catalog.values import Catalog, Endpoint
 from healing_pipeline.web.answers import of_problem
 from healing_pipeline.web.openapi import ANSWER_HEADERS, ASKING_HEADERS, openapi_document
 from healing_pipeline.web.problems import KINDS, TYPES_AT, Problem
+from healing_pipeline.web.protection import STRANGER, with_style
 
 Health = Callable[[], Mapping[str, Any]]
 
@@ -33,6 +34,7 @@ code, pre { font: 14px/1.4 ui-monospace, monospace; background: #8881; }
 pre { padding: .8rem; overflow-x: auto; }
 :root { color-scheme: light dark; }
 """
+_POLICY = {"content-security-policy": with_style(_STYLE)}
 
 
 def pages(
@@ -60,7 +62,7 @@ def pages(
         return RedirectResponse("/docs", status_code=307)
 
     async def show_docs(request: Request) -> Response:  # noqa: ARG001
-        return HTMLResponse(docs)
+        return HTMLResponse(docs, headers=_POLICY)
 
     async def show_openapi(request: Request) -> Response:  # noqa: ARG001
         return Response(document, media_type="application/json")
@@ -71,13 +73,16 @@ def pages(
             raise HTTPException(404)
         kind = KINDS[name]
         text = f"<h1>{escape(kind.title)}</h1><p>Status {kind.status}.</p>"
-        return HTMLResponse(_page(name, f"{text}<p>{escape(kind.explanation)}</p>"))
+        page = _page(name, f"{text}<p>{escape(kind.explanation)}</p>")
+        return HTMLResponse(page, headers=_POLICY)
 
     async def show_alive(request: Request) -> Response:  # noqa: ARG001
         return _json({"status": "ok"}, 200)
 
-    async def show_ready(request: Request) -> Response:  # noqa: ARG001
+    async def show_ready(request: Request) -> Response:
         told = health()
+        if request.scope.get(STRANGER):
+            told = {"ready": bool(told.get("ready"))}
         return _json(told, 200 if told.get("ready") else 503)
 
     return Starlette(

@@ -93,6 +93,20 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "Send `Authorization: Bearer TOKEN` with the value of HEALING_GATEWAY_TOKEN. A client "
             "of a provider below /proxy may send it as its API key instead.",
         ),
+        "read-only": Kind(
+            403,
+            "This token may read, and change nothing.",
+            "HEALING_GATEWAY_READER_TOKEN is for whoever only looks: data, pages and reports. To "
+            "acknowledge, to silence or to announce maintenance takes HEALING_GATEWAY_TOKEN.",
+        ),
+        "too-many-requests": Kind(
+            429,
+            "This client asks too much.",
+            "Everybody has a share, so that one client cannot take it all: `gateway: "
+            "{requests_per_s: ..., burst: ...}` of the configuration. Or too many wrong tokens "
+            "came from it. `Retry-After` says when it will be answered again. Behind a proxy that "
+            "`gateway: {proxies: [...]}` does not name, all its clients are one.",
+        ),
         "not-found": Kind(
             404,
             "There is no such page.",
@@ -120,7 +134,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 
 
 # What data never ends in.
-OF_REPORTS = frozenset({"not-acceptable", "storage-away"})
+OF_REPORTS = frozenset({"not-acceptable", "storage-away", "read-only"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from healing_pipeline.errors import StorageError
+from healing_pipeline.reporting import markup
 from healing_pipeline.reporting.columns import Column
 from healing_pipeline.reporting.forms import FORMS
 from healing_pipeline.reporting.structures import STRUCTURES, joined
@@ -46,7 +47,7 @@ LIST_COLUMNS = (
 )
 # The digest is TOON whatever it is called; as plain text a browser shows it.
 DIGEST_FORMS = (FORMS["toon"], replace(FORMS["toon"], name="txt", media_type="text/plain"))
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+POLICY = f"{markup.POLICY}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def pages_of(dashboard: Dashboard) -> list[BaseRoute]:

@@ -24,9 +24,11 @@ from healing_pipeline.installation import system_clock
 from healing_pipeline.providers.registry import provider_named
 from healing_pipeline.web.beside import Pages
 from healing_pipeline.web.dashboard.guard import is_loopback
+from healing_pipeline.web.doorway import Doorway
 from healing_pipeline.web.gateway import Gateway
 
 TOKEN_VARIABLE = "HEALING_GATEWAY_TOKEN"  # noqa: S105 (a variable's name)
+READER_VARIABLE = "HEALING_GATEWAY_READER_TOKEN"
 DEFAULT_PORT = 8888
 SHORTEST_TOKEN = 16
 
@@ -100,12 +102,7 @@ def token_for(host: str, environ: Mapping[str, str]) -> str | None:
     ConfigurationError
         If others than this machine could reach it without one, or if it is too short to be one.
     """
-    token = environ.get(TOKEN_VARIABLE, "").strip()
-    if token and (len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable()):
-        raise ConfigurationError(
-            f"{TOKEN_VARIABLE} is no token: it needs {SHORTEST_TOKEN} or more ASCII characters.",
-            "Make one: `openssl rand -hex 24`.",
-        )
+    token = _token_in(TOKEN_VARIABLE, environ)
     if not token and not is_loopback(host):
         raise ConfigurationError(
             f"On {host} others than this machine reach the gateway, and it asks for no token.",
@@ -114,7 +111,42 @@ def token_for(host: str, environ: Mapping[str, str]) -> str | None:
     return token or None
 
 
-def gateway_on(path: DataPath, token: str | None, around: Pages) -> Gateway:
+def reader_token_for(environ: Mapping[str, str]) -> str | None:
+    """The token of whoever may read and change nothing; None where there is none.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is too short, the same as the other, or alone.
+    """
+    reader = _token_in(READER_VARIABLE, environ)
+    token = _token_in(TOKEN_VARIABLE, environ)
+    if reader and not token:
+        raise ConfigurationError(
+            f"{READER_VARIABLE} is set and {TOKEN_VARIABLE} is not: everybody may change things.",
+            f"Set {TOKEN_VARIABLE} too (`openssl rand -hex 24` makes one).",
+        )
+    if reader and reader == token:
+        raise ConfigurationError(
+            f"{READER_VARIABLE} is the same as {TOKEN_VARIABLE}.",
+            "Make another: `openssl rand -hex 24`.",
+        )
+    return reader or None
+
+
+def _token_in(variable: str, environ: Mapping[str, str]) -> str:
+    token = environ.get(variable, "").strip()
+    if token and (len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable()):
+        raise ConfigurationError(
+            f"{variable} is no token: it needs {SHORTEST_TOKEN} or more ASCII characters.",
+            "Make one: `openssl rand -hex 24`.",
+        )
+    return token
+
+
+def gateway_on(
+    path: DataPath, token: str | None, around: Pages, reader_token: str | None = None
+) -> Gateway:
     """The application on an open data path, with the pages around it."""
     catalog = path.catalog
 
@@ -135,6 +167,7 @@ def gateway_on(path: DataPath, token: str | None, around: Pages) -> Gateway:
         clock=system_clock(),
         pages=around.application(health),
         token=token,
+        reader_token=reader_token,
         is_open=around.is_open,
     )
 
@@ -207,17 +240,22 @@ async def serve(
     HealingPipelineError
         If the configuration, the address or the token cannot be used.
     """
-    token = token_for(host, environ)
+    token, reader_token = token_for(host, environ), reader_token_for(environ)
     with bound(host, port) as listening:
         async with AsyncExitStack() as stack:
             path = await stack.enter_async_context(open_data_path(config, environ))
             own_hosts = None if token is not None else frozenset({host})
-            around = Pages(path, load_settings(config, environ=environ), own_hosts)
+            settings = load_settings(config, environ=environ)
+            around = Pages(path, settings, own_hosts)
             stack.callback(around.close)
             around.start()
             server = _Server(
                 uvicorn.Config(
-                    gateway_on(path, token, around),
+                    Doorway(
+                        gateway_on(path, token, around, reader_token),
+                        settings.gateway,
+                        system_clock().monotonic,
+                    ),
                     http=BoundedProtocol,
                     ws="websockets-sansio",
                     ws_max_size=MOST_HEARD_BYTES,
@@ -228,6 +266,8 @@ async def serve(
                     access_log=False,
                     log_level="warning",
                     server_header=False,
+                    # By itself it believes X-Forwarded-For of everything on this machine.
+                    proxy_headers=False,
                     timeout_keep_alive=int(IDLE_S),
                     timeout_graceful_shutdown=STOP_WITHIN_S,
                     limit_concurrency=MOST_CONNECTIONS,

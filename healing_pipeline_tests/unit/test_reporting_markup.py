@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from base64 import b64encode
 from html.parser import HTMLParser
 
 import structured_rows as rows_of
@@ -85,3 +87,12 @@ def test_several_tables_stand_under_what_holds_for_all():
         "window 1 day\n\n**Active alerts** (0)\n\n| id | level |"
     )
     assert as_html(*tables).count("<caption>") == 2
+
+
+def test_the_pages_policy_lets_in_its_own_style_sheet_by_its_hash_and_nothing_else():
+    page = as_html(table_of("t", ACTIVE_ALERTS.columns, [], {}))
+    sheet = re.search("<style>(.*?)</style>", page, re.DOTALL)[1]
+    digest = b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+    assert f"content=\"default-src 'none'; style-src 'sha256-{digest}'\"" in page
+    assert "unsafe" not in page
+    assert " style=" not in page

@@ -19,12 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from healing_pipeline.errors import StorageError
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import ASSETS_AT, AT, sheet_hash
+from healing_pipeline.web.protection import CHANGES_NOTHING
 
 _LOG = logging.getLogger(__name__)
 
 REPORTS_AT = "/reports"
 MOST_BODY_BYTES = 64 * 1024
-CHANGES_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 PROTECTION = {
     "content-security-policy": (
@@ -144,8 +144,10 @@ def _bounded(receive: Receive) -> Receive:
 
 
 def is_dashboards(path: str) -> bool:
-    """Whether a path is one of the dashboard's, or one of a report's."""
-    return path in {AT, "/metrics", REPORTS_AT} or path.startswith((f"{AT}/", f"{REPORTS_AT}/"))
+    """Whether a path is one of the dashboard's or of a report's, or lists the catalogue."""
+    return path in {AT, "/metrics", REPORTS_AT, "/docs", "/openapi.json"} or path.startswith(
+        (f"{AT}/", f"{REPORTS_AT}/")
+    )
 
 
 def name_in(host: str) -> str:
