@@ -35,7 +35,9 @@ _USERINFO = re.compile(
     r"(?P<name>\b[a-z][a-z0-9+.\-]{1,20}://)(?P<secret>[^\s/@]{1,200})@", re.IGNORECASE
 )
 _LONG_TOKEN = re.compile(r"[A-Za-z0-9_\-]{16,}")
-_WORDS = re.compile(r"[A-Z]?[a-z]{2,14}(?:[-_]?(?:[A-Z]?[a-z]{2,14}))*")
+# Every word after the first begins with a mark or a capital: were both optional, a run of letters
+# could be parted in so many ways that fifty bytes of a body would take half a minute.
+_WORDS = re.compile(r"[A-Z]?[a-z]{2,}(?:(?:[-_][A-Z]?|[A-Z])[a-z]{2,})*")
 _CAPITALS = re.compile(r"[A-Z]{2,14}(?:_[A-Z]{1,14})+")
 _DOMAIN_FOLLOWS = re.compile(r"\.(?:com|org|net|io|dev|host)\b")
 _PLAIN_RUN = re.compile(r"[a-z]{16,}")
