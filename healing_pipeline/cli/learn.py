@@ -11,9 +11,10 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from healing_pipeline.catalog.problems import did_you_mean
-from healing_pipeline.cli.console import out, print_json
+from healing_pipeline.cli.console import err, out, print_json
 from healing_pipeline.cli.learn_runs import (
     AN_HOUR,
+    Place,
     configured,
     learned,
     open_place,
@@ -23,6 +24,8 @@ from healing_pipeline.cli.moments import begin_of, hours_between, moment
 from healing_pipeline.control.learning_run import fold, hour_of
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.storage import learning, policies
+
+PRUNED = "their facts were pruned, and what was learned of them stays"
 
 
 def learn(
@@ -47,17 +50,18 @@ def learn(
     chosen = tuple(each for each in sources if each in _known(only, sources))
     now = datetime.now(UTC)
     if from_text is not None and to_text is not None:
-        span: tuple[datetime, datetime] | None = hours_between(from_text, to_text, since, now)
+        span = hours_between(from_text, to_text, since, now)
         with open_place(config) as place:
+            _require_facts(place, span[0])
             return learned(place, span, chosen, now, as_json=as_json)
     with open_place(config) as place:
         closed = hour_of(now)
         with place.database.connection() as connection:
             first = learning.first_unfolded(connection, begin_of(since), closed, sources)
-        span = None if first is None else (first, closed)
+        missing = None if first is None else (first, closed)
         # The hour that is still open has no partition in Dagster yet, and teaches all the same.
         fold(place.database, closed, closed + AN_HOUR, sources)
-        return learned(place, span, sources, now, as_json=as_json)
+        return learned(place, missing, sources, now, as_json=as_json)
 
 
 def add_maintenance(
@@ -92,6 +96,10 @@ def add_maintenance(
                 markup=False,
             )
         first = max(hour_of(begins_at), begin_of(since))
+        reach = _facts_reach_back_to(place)
+        if reach is not None and reach > first:
+            err.print(f"Hours before {reach:%Y-%m-%d %H:%M} stay as they are: {PRUNED}.")
+            first = reach
         last = min(hour_of(ends_at + AN_HOUR - timedelta(microseconds=1)), hour_of(now))
         fold(place.database, hour_of(now), hour_of(now) + AN_HOUR, sources)
         return learned(
@@ -131,10 +139,25 @@ def history(config: Path, *, as_json: bool) -> int:
             str(each.events),
             percent(each.value_new),
             percent(each.value_old),
-            each.reason,
+            Text(each.reason),
         )
     out.print(table)
     return 0
+
+
+def _require_facts(place: Place, from_at: datetime) -> None:
+    reach = _facts_reach_back_to(place)
+    if reach is not None and from_at < reach:
+        raise ConfigurationError(
+            f"--from {from_at:%Y-%m-%d %H:%M} is before {reach:%Y-%m-%d %H:%M}: {PRUNED}.",
+            f"Write --from {reach:%Y-%m-%dT%H:00}; `retention: {{detail: ...}}` in the "
+            "configuration says how long facts are kept.",
+        )
+
+
+def _facts_reach_back_to(place: Place) -> datetime | None:
+    with place.database.connection() as connection:
+        return learning.facts_reach_back_to(connection)
 
 
 def _known(names: Sequence[str], sources: Sequence[str], *, or_all: bool = False) -> Sequence[str]:

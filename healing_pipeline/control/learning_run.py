@@ -104,8 +104,10 @@ def fold(
     *,
     at_once: int = 2,
     told: Callable[[datetime], None] = lambda _: None,
-) -> None:
+) -> datetime:
     """Fold the hours [from_at, to_at) of sources, some weeks in a transaction.
+
+    Hours whose facts were pruned keep what was learned of them.
 
     Parameters
     ----------
@@ -113,16 +115,24 @@ def fold(
         Transactions at the same time, each with a connection of its own.
     told : callable, optional
         Is given the end of every piece that is done.
-    """
 
-    def fold_piece(piece: tuple[datetime, datetime]) -> datetime:
+    Returns
+    -------
+    datetime
+        The first hour that was folded; `to_at` when none was.
+    """
+    first = to_at
+
+    def fold_piece(piece: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
         with database.connection() as connection:
-            learning.fold_hours(connection, *piece, sources)
-        return piece[1]
+            folded_from = learning.fold_hours(connection, *piece, sources)
+        return (folded_from if folded_from < piece[1] else to_at), piece[1]
 
     with ThreadPoolExecutor(at_once) as pool:
-        for done in pool.map(fold_piece, pieces(from_at, to_at)):
+        for folded_from, done in pool.map(fold_piece, pieces(from_at, to_at)):
+            first = min(first, folded_from)
             told(done)
+    return first
 
 
 def pieces(from_at: datetime, to_at: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -92,20 +92,28 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult[Any]:
         database = healing.session().database
         rows: dict[str, int] = {}
+        kept = 0
         for span in spans_of(context.partition_keys):
-            learning_run.fold(database, *span.as_range, span.sources)
+            begin, end = span.as_range
+            first = learning_run.fold(database, begin, end, span.sources)
+            kept += (first - begin) // timedelta(hours=1) * len(span.sources)
             with database.connection() as connection:
                 for name, count in learning.rows_of(
                     connection, *span.as_range, span.sources
                 ).items():
                     rows[name] = rows.get(name, 0) + count
-        context.log.info(f"{len(context.partition_keys)} hours of sources folded: {rows}.")
+        context.log.info(f"{len(context.partition_keys) - kept} hours of sources folded: {rows}.")
+        if kept:
+            context.log.warning(
+                f"{kept} hours of sources keep what was learned of them: their facts were pruned."
+            )
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": rows.pop("inner_knowledge", 0),
                 **rows,
                 # The same for every partition of a run, as Dagster has it.
                 "partitions": len(context.partition_keys),
+                **({"kept_because_pruned": kept} if kept else {}),
             }
         )
 
@@ -132,10 +140,17 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
         window = context.partition_time_window
         begin, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
         with healing.session().database.connection() as connection:
-            learning.fold_days(connection, begin, end)
+            first = learning.fold_days(connection, begin, end)
             count = learning.outer_count(connection, begin, end)
+        kept = (first - begin) // timedelta(days=1)
+        if kept:
+            context.log.warning(f"{kept} days keep their sums: their hours were pruned.")
         return dg.MaterializeResult(
-            metadata={"dagster/row_count": count, "days": (end - begin) // timedelta(days=1)}
+            metadata={
+                "dagster/row_count": count,
+                "days": (end - begin) // timedelta(days=1),
+                **({"kept_because_pruned": kept} if kept else {}),
+            }
         )
 
     @dg.asset(
