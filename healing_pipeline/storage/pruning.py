@@ -130,6 +130,12 @@ def first_unsummed(connection: Connection[Any], before: datetime) -> datetime | 
     return day
 
 
+def has_hours(connection: Connection[Any], before: datetime) -> bool:
+    """Whether any hour before a moment is known as folded."""
+    there: bool = _SQL.has_hours(connection, before=before)
+    return there
+
+
 class HoldingIncident(NamedTuple):
     """An open incident: the facts of its endpoint stay."""
 

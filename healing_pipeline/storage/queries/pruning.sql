@@ -175,6 +175,9 @@ SELECT min(day)
          WHERE hour < :before) AS folded
  WHERE day NOT IN (SELECT day FROM outer_fold);
 
+-- name: has_hours(before)$
+SELECT EXISTS (SELECT FROM inner_fold WHERE hour < :before);
+
 -- name: count_inner_knowledge(before)$
 SELECT count(*) FROM inner_knowledge WHERE hour < :before;
 
