@@ -18,7 +18,12 @@ from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact, SnapshotFact
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
+from healing_pipeline.healing.memory import (
+    MOST_SNAPSHOTS,
+    PolicyInForce,
+    RouteTable,
+    SnapshotMemory,
+)
 from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.installation import (
     allowed_hosts,
@@ -28,6 +33,7 @@ from healing_pipeline.installation import (
     system_clock,
 )
 from healing_pipeline.storage.local_policy import LocalPolicy
+from healing_pipeline.storage.local_snapshots import MOST as LOCAL_SNAPSHOTS
 from healing_pipeline.storage.local_snapshots import LocalSnapshots
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.shared_memory import WORTH_TAKING, News, SharedMemory
@@ -95,7 +101,8 @@ class Engine:
 
 def new_engine(catalog: Catalog, record: Callable[[Fact], None]) -> Engine:
     """An engine for `catalog` that asks the catalog's hosts and knows nothing yet."""
-    snapshots, routes, policy = SnapshotMemory(), RouteTable(), PolicyInForce()
+    snapshots = SnapshotMemory(max(MOST_SNAPSHOTS, 2 * len(catalog.endpoints)))
+    routes, policy = RouteTable(), PolicyInForce()
     sender = HttpSender(new_client(), allowed_hosts(catalog))
     engine = build_engine(
         catalog,
@@ -141,7 +148,9 @@ async def open_data_path(
         If the configuration cannot be used. That PostgreSQL is away is no error.
     """
     catalog, folder = load_catalog(config, environ), state_dir(environ)
-    local, kept = LocalSnapshots(folder / "snapshots.jsonl"), LocalPolicy(folder / "policy.json")
+    most = LOCAL_SNAPSHOTS + len(catalog.endpoints)
+    local = LocalSnapshots(folder / "snapshots.jsonl", most)
+    kept = LocalPolicy(folder / "policy.json")
     loop = asyncio.get_running_loop()
     clock = system_clock()
     async with AsyncExitStack() as stack:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from healing_pipeline.catalog.values import Endpoint
+from healing_pipeline.healing.bounded import MOST_BYTES, Bounded
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.strategy import Snapshot
 from healing_pipeline.learning.policy import EMPTY, Policy
@@ -18,6 +19,9 @@ from healing_pipeline.probing.failure_class import FailureClass
 
 # Enough to tell all policies of an installation apart, short enough to stand beside each decision.
 FINGERPRINT_LENGTH = 12
+
+# Twice what the largest catalogs ask.
+MOST_SNAPSHOTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,13 @@ class SnapshotMemory:
 
     Notes
     -----
-    Holds one snapshot per (endpoint, parameters); the catalog bounds the first, `most` the whole:
-    past it the question that was stored longest ago is forgotten.
+    Holds one snapshot per (endpoint, parameters); the catalog bounds the first, `most` and
+    `most_bytes` the whole: past them the question that was stored longest ago is forgotten, a
+    reader's own window before an endpoint's question.
     """
 
-    def __init__(self, most: int = 20_000) -> None:
-        self._most = most
-        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+    def __init__(self, most: int = MOST_SNAPSHOTS, most_bytes: int = MOST_BYTES) -> None:
+        self._snapshots = Bounded[Snapshot](most, lambda each: len(each.body), most_bytes)
         self._told_at: dict[tuple[str, str], float] = {}
 
     def get(self, endpoint_id: str, request_key: str) -> Snapshot | None:
@@ -103,14 +107,11 @@ class SnapshotMemory:
     def put(self, endpoint_id: str, request_key: str, snapshot: Snapshot) -> None:
         """Keep `snapshot`, unless a newer one is there."""
         key = (endpoint_id, request_key)
-        known = self._snapshots.pop(key, None)
+        known = self._snapshots.get(key)
         if known is not None and known.fetched_at > snapshot.fetched_at:
             snapshot = known
-        self._snapshots[key] = snapshot
-        if len(self._snapshots) > self._most:
-            oldest = next(iter(self._snapshots))
-            del self._snapshots[oldest]
-            self._told_at.pop(oldest, None)
+        for forgotten in self._snapshots.put(key, snapshot):
+            self._told_at.pop(forgotten, None)
 
     def take_turn_to_tell(
         self, endpoint_id: str, request_key: str, now: float, every_s: float

@@ -9,14 +9,19 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from time import sleep
 
+from healing_pipeline.healing.bounded import Bounded
 from healing_pipeline.healing.facts import Fact, SnapshotFact
 from healing_pipeline.storage.facts import fact_of, line_of
 
 _LOG = logging.getLogger(__name__)
 
-# A catalog has some hundred questions; a client with windows of its own asks any number.
+# What the catalog asks has room besides; a client with windows of its own asks any number.
 MOST = 1_000
+
+# Between so many lines the interpreter is given up, to the event loop that answers readers.
+LINES_AT_A_TIME = 10
 
 
 class LocalSnapshots:
@@ -30,13 +35,13 @@ class LocalSnapshots:
     path : Path
         Replaced as a whole, so that a reader never sees half of it.
     most : int
-        Questions kept; past it the ones that were good longest ago are left out.
+        Questions kept; past it the ones that were good longest ago are left out, a client's own
+        windows first.
     """
 
     def __init__(self, path: Path, most: int = MOST) -> None:
         self._path = path
-        self._most = most
-        self._newest: dict[tuple[str, str], SnapshotFact] = {}
+        self._newest = Bounded[SnapshotFact](most, lambda each: len(each.body))
         self._turn = threading.Lock()
         self._changed = False
 
@@ -45,12 +50,10 @@ class LocalSnapshots:
         if isinstance(fact, SnapshotFact):
             key = (fact.endpoint, fact.request_key)
             with self._turn:
-                known = self._newest.pop(key, None)
+                known = self._newest.get(key)
                 newer = known is None or known.fetched_at <= fact.fetched_at
-                self._newest[key] = fact if newer or known is None else known
+                self._newest.put(key, fact if newer or known is None else known)
                 self._changed = True
-                if len(self._newest) > self._most:
-                    self._newest.pop(next(iter(self._newest)))
 
     def read(self, newer_than: datetime) -> list[SnapshotFact]:
         """What an earlier process left; empty when there is nothing usable."""
@@ -78,7 +81,10 @@ class LocalSnapshots:
             with NamedTemporaryFile(
                 "w", encoding="utf-8", dir=self._path.parent, prefix=self._path.name, delete=False
             ) as file:
-                file.writelines(line_of(each) + "\n" for each in facts)
+                for number, each in enumerate(facts):
+                    if number % LINES_AT_A_TIME == 0:
+                        sleep(0)
+                    file.write(line_of(each) + "\n")
             os.replace(file.name, self._path)  # noqa: PTH105 (both names are on hand)
         except (OSError, ValueError, TypeError):
             _LOG.warning("snapshots cannot be kept in %s", self._path, exc_info=True)
