@@ -28,6 +28,7 @@ from healing_pipeline.healing.strategy import (
     Snapshot,
     Strategy,
 )
+from healing_pipeline.healing.validation.scrutiny import MOST_QUESTIONS, Scrutiny
 from healing_pipeline.learning.belief import Belief
 from healing_pipeline.probing.response import Verdict
 from healing_pipeline.providers.provider import Provider
@@ -95,6 +96,8 @@ class HealingEngine:
             guard=self.guard,
             policy=PolicyInForce() if policy is None else policy,
             belief=Belief(falls_back_to(catalog)),
+            # Fewer, and each look at a large catalog would be a first one, which is let through.
+            scrutiny=Scrutiny(MOST_QUESTIONS + len(catalog.endpoints)),
         )
         self._catalog = catalog
         self._clock = clock

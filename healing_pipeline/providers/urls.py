@@ -25,7 +25,8 @@ SECRET_PARAMS = frozenset({"api_key", "apikey", "access_key", "app_id", "token",
 _PATH_SAFE = "/:@!$&'()*+,;=-._~"
 
 
-_MOST_REMEMBERED = 1024
+# A large catalog's questions, at each of their hosts.
+_MOST_REMEMBERED = 20_000
 
 Asking = tuple[
     str, str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], Host, ApiKey | None, date

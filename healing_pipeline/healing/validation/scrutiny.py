@@ -101,6 +101,9 @@ class Scrutiny:
         Verdict or None
             What is wrong, with the reason; None when it may be believed.
         """
+        if question in self._known:
+            # What is asked for on and on is not forgotten for windows that are asked for once.
+            self._known.move_to_end(question)
         hours = None if endpoint.calendar is None else HOURS[endpoint.calendar]
         if hours is not None and not question[1] and reading.interval == "1d":
             missed = self._absent(question, reading, hours, last, now)
