@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from difflib import get_close_matches
 from urllib.parse import parse_qsl, unquote
 
 from healing_pipeline.catalog.values import Catalog, Endpoint, Source
 from healing_pipeline.providers.provider import Provider
 from healing_pipeline.web.dialects import Heard, assumed, heard, shown, without_secrets
+from healing_pipeline.web.nearest import Nearest
 from healing_pipeline.web.problems import Problem
 
 MOST_BYTES = 4096
@@ -73,6 +73,13 @@ class Questions:
             subject = self._providers[each.source].subject(each.path, each.params)
             self._by_subject.setdefault((each.source, subject), each)
         self._known: dict[tuple[bytes, bytes], Question | Problem] = {}
+        self._most_known = max(MOST_KNOWN, 2 * len(catalog.endpoints))
+        self._nearest = Nearest(catalog.endpoints)
+        self._asked = {
+            name: {shown(each.path, each.params): each.id for each in catalog.endpoints_of(name)}
+            for name in catalog.sources
+        }
+        self._nearest_asked = {name: Nearest(asked) for name, asked in self._asked.items()}
 
     def of(self, path: bytes, query: bytes) -> Question | Problem:
         """The question of a target below ``/v1/`` or ``/proxy/``, as it came over the wire."""
@@ -82,7 +89,7 @@ class Questions:
         if len(path) + len(query) > MOST_BYTES:
             return Problem("too-long", f"The target has {len(path) + len(query):,} bytes.")
         found = self._read(path, query)
-        if len(self._known) >= MOST_KNOWN:
+        if len(self._known) >= self._most_known:
             self._known.pop(next(iter(self._known)))
         self._known[path, query] = found
         return found
@@ -118,7 +125,7 @@ class Questions:
     def _named(self, name: str, params: Mapping[str, str]) -> Question | Problem:
         if name in self._catalog.endpoints:
             return Question(name, params or None)
-        near = get_close_matches(name, self._catalog.endpoints, n=5, cutoff=0.4)
+        near = self._nearest.to(name, cutoff=0.4)
         return Problem(
             "unknown-endpoint",
             f"There is no endpoint {name!r}. {_did_you_mean(near)}/docs lists all.",
@@ -183,11 +190,9 @@ class Questions:
 
     def _not_catalogued(self, source: str, path: str, params: Mapping[str, str]) -> Problem:
         asked = shown(path, params)
-        others = {
-            shown(each.path, each.params): each for each in self._catalog.endpoints_of(source)
-        }
         # However far away: somebody who asks for the impossible wants to see what there is.
-        near = [others[each].id for each in get_close_matches(asked, others, n=5, cutoff=0.0)]
+        found = self._nearest_asked[source].to(asked, cutoff=0.0)
+        near = [self._asked[source][each] for each in found]
         fields = f"path: {_quoted(path)}"
         if params:
             inside = ", ".join(f"{name}: {_quoted(value)}" for name, value in params.items())
