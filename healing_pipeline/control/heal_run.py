@@ -39,6 +39,9 @@ class Taken:
 
     Attributes
     ----------
+    taken_at : datetime or None
+        When: what tells this heal from a later one, should it be given up for lost meanwhile. None
+        where nobody took it.
     own_outage : bool
         Whether our own connection was down when it was taken.
     """
@@ -50,6 +53,7 @@ class Taken:
     evidence: str
     began_at: datetime
     detected_at: datetime
+    taken_at: datetime | None = None
     own_outage: bool = False
 
 
@@ -79,6 +83,7 @@ def take(connection: Connection[Any], incident_id: int, now: datetime) -> Taken 
         evidence=incident.evidence,
         began_at=incident.began_at,
         detected_at=incident.detected_at,
+        taken_at=now,
         own_outage=is_cut_off(connection),
     )
 

@@ -63,6 +63,9 @@ def settle(
 ) -> Settled:
     """Leave a route for the next reader, or call for people; in one transaction.
 
+    A heal that was given up for lost while it went on leaves nothing: another has the incident, or
+    it is over. So an incident is healed once, however long a machine sleeps in between.
+
     Parameters
     ----------
     diagnosis : Diagnosis
@@ -100,7 +103,7 @@ def _route(
         else f"{answer.strategy} by {answer.provider}, {answer.fidelity}, as of "
         f"{answer.as_of:%Y-%m-%d %H:%M:%S} UTC"
     )
-    incidents.move_incident(
+    moved = incidents.move_incident(
         connection,
         incident_id=taken.incident_id,
         from_state=State.HEALING,
@@ -119,7 +122,10 @@ def _route(
         fidelity=answer.fidelity,
         root_cause=diagnosis.root_cause,
         place=str(diagnosis.place),
+        heal_since=taken.taken_at,
     )
+    if moved is None:
+        return _too_late(connection, taken, now)
     if not recovered:
         routes.set_route(
             connection,
@@ -149,7 +155,7 @@ def _escalate(
     seen = Verdict(diagnosis.failure_class, diagnosis.evidence)
     is_ours = root_cause_of(seen, own_outage=cut_off) is RootCause.OUR_NETWORK
     root_cause = RootCause.OUR_NETWORK if is_ours else diagnosis.root_cause
-    incidents.move_incident(
+    moved = incidents.move_incident(
         connection,
         incident_id=taken.incident_id,
         from_state=State.HEALING,
@@ -164,11 +170,21 @@ def _escalate(
         asks_heal=False,
         root_cause=root_cause,
         place=str(Place(PlaceKind.NETWORK) if is_ours else diagnosis.place),
+        heal_since=taken.taken_at,
     )
+    if moved is None:
+        return _too_late(connection, taken, now)
     # That we are cut off is told once, by whoever saw it; this is tried again by itself.
     if not cut_off:
         settings = AlertSettings() if catalog is None else catalog.alerts
         tell_escalated(connection, catalog, settings, now, incident_id=taken.incident_id)
+    return _settled(taken, state, None, None, note, now)
+
+
+def _too_late(connection: Connection[Any], taken: Taken, now: datetime) -> Settled:
+    incident = incidents.incident_by_id(connection, taken.incident_id)
+    state = State.RESOLVED if incident is None else incident.state
+    note = "this heal was given up for lost before it ended; it leaves nothing"
     return _settled(taken, state, None, None, note, now)
 
 

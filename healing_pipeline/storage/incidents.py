@@ -130,8 +130,15 @@ def move_incident(
     root_cause: str | None = None,
     place: str | None = None,
     severity: str | None = None,
+    heal_since: datetime | None = None,
 ) -> int | None:
     """Move an incident on and say so in an event, both or neither.
+
+    Parameters
+    ----------
+    heal_since : datetime, optional
+        When the caller's heal took it: one that was given up for lost moves nothing any more, also
+        where another heal has put the incident into the same state.
 
     Returns
     -------
@@ -159,6 +166,7 @@ def move_incident(
         root_cause=_text(root_cause),
         place=_text(place),
         severity=_text(severity),
+        heal_since=heal_since,
     )
     return event_id
 

@@ -32,8 +32,9 @@ SELECT endpoint, incident_id, event_id
   FROM told JOIN begun ON begun.id = told.incident_id
  ORDER BY event_id;
 
--- name: move_incident(incident_id, from_state, to_state, signal, at, note, detail, asks_heal, strategy, fidelity, root_cause, place, severity)$
--- Move an incident on, if it is still where the caller believes it is, and say so in an event.
+-- name: move_incident(incident_id, from_state, to_state, signal, at, note, detail, asks_heal, strategy, fidelity, root_cause, place, severity, heal_since)$
+-- Move an incident on, if it is still where the caller believes it is, and say so in an event; with
+-- `heal_since`, only if the heal that took it then is still the latest one.
 -- Returns nothing when another worker got there first.
 WITH moved AS (
     UPDATE incident
@@ -50,6 +51,7 @@ WITH moved AS (
            place = COALESCE(:place, place),
            severity = COALESCE(:severity::text, severity)
      WHERE id = :incident_id AND state = :from_state::text
+       AND (:heal_since::timestamptz IS NULL OR healing_since = :heal_since)
     RETURNING id
 )
 INSERT INTO incident_event (incident_id, at, signal, from_state, to_state, note, detail, asks_heal)
