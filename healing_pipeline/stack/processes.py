@@ -60,7 +60,7 @@ class Child:
     command: Command
     may_end: bool = False
     before_again: Callable[[], object] = lambda: None
-    answers: Callable[[], bool] = lambda: True
+    answers: Callable[[], bool] | None = None
     then: Callable[[], object] = lambda: None
 
 
@@ -91,7 +91,7 @@ class ProcessGroup:
         *,
         may_end: bool = False,
         before_again: Callable[[], object] = lambda: None,
-        answers: Callable[[], bool] = lambda: True,
+        answers: Callable[[], bool] | None = None,
         then: Callable[[], object] = lambda: None,
     ) -> Child:
         """Start one part in a process group of its own; its output goes to a log file.

@@ -58,8 +58,8 @@ class Part:
         How it ended, for people (``signal 9``); None while it runs.
     start : callable
         Starts it again; may take its time and may fail.
-    answers : callable
-        Whether it is of use; asked often.
+    answers : callable or None
+        Whether it is of use; asked often. None where only whether it runs can be known.
     then : callable
         What is to follow once it answers again; tried again when it fails.
     last_words : callable
@@ -69,7 +69,7 @@ class Part:
     name: str
     ended: Callable[[], str | None]
     start: Callable[[], object]
-    answers: Callable[[], bool] = lambda: True
+    answers: Callable[[], bool] | None = None
     then: Callable[[], object] = _nothing
     last_words: Callable[[], str] = lambda: ""
 
@@ -133,9 +133,10 @@ class Supervisor:
         how = part.ended()
         if how is not None:
             self._note_end(part, state, now, how, part.last_words())
-        elif state.is_new and part.answers() and _succeeds(part.then):
+        elif state.is_new and (part.answers is None or part.answers()) and _succeeds(part.then):
             state.is_new = False
-            self._tell(f"{part.name} answers again after {now - state.ends[-1]:.1f} s.")
+            what = "runs" if part.answers is None else "answers"
+            self._tell(f"{part.name} {what} again after {now - state.ends[-1]:.1f} s.")
 
     def _note_end(self, part: Part, state: _State, now: float, how: str, words: str) -> None:
         state.is_new = False

@@ -122,7 +122,7 @@ def test_what_is_to_follow_a_start_is_tried_until_it_succeeds(world):
     world.how = "signal 9"
     world.until(5)
     assert len(calls) == 3
-    assert world.told[-1].startswith("Gateway answers again")
+    assert world.told[-1].startswith("Gateway runs again")
 
 
 def test_a_part_that_dies_does_not_keep_another_waiting():
