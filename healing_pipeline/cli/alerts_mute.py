@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from healing_pipeline.alerting.muting import Maintenance, Silence, matches
 from healing_pipeline.catalog.values import Catalog
@@ -89,7 +90,7 @@ def list_silences(config: Path, *, as_json: bool) -> int:
     )
     for each in found:
         until = f"{each.ends_at:%Y-%m-%d %H:%M}"
-        table.add_row(str(each.id), _scope_of(each), until, each.made_by, each.reason)
+        table.add_row(str(each.id), _scope_of(each), until, Text(each.made_by), Text(each.reason))
     out.print(table)
     return 0
 
@@ -158,7 +159,7 @@ def list_maintenance(config: Path, *, as_json: bool) -> int:
     title = f"Maintenance that is or is to come: {len(found)}"
     table = _table(title, "number", "of", "from (UTC)", "to (UTC)", "now", "reason")
     for each in found:
-        table.add_row(*_window(each), "yes" if each.begins_at <= now else "", each.reason)
+        table.add_row(*_window(each), "yes" if each.begins_at <= now else "", Text(each.reason))
     out.print(table)
     return 0
 

@@ -12,6 +12,7 @@ import typer
 from healing_pipeline import __version__
 from healing_pipeline.cli.alerts import alerts
 from healing_pipeline.cli.options import DEFAULT_CONFIG, Config, Json
+from healing_pipeline.cli.printable import printable
 from healing_pipeline.errors import HealingPipelineError
 
 app = typer.Typer(
@@ -364,7 +365,7 @@ def main() -> None:
         app()
     except HealingPipelineError as exc:
         # One line, whatever a library put into the message.
-        print(f"healing: {' '.join(str(exc).split())}", file=sys.stderr)
+        print(printable(f"healing: {' '.join(str(exc).split())}"), file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has gone; nothing more can be said to it.

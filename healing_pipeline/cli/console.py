@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from healing_pipeline.catalog.values import Upstreams
+from healing_pipeline.cli.printable import printable
 from healing_pipeline.probing.failure_class import FailureClass
 
 # What is piped has no width; rich would cut its tables to 80 columns.
 PIPED_WIDTH = 140
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class SafeConsole(Console):
+    """A console that prints text and the colours of its own, and nothing that text asks for."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render as ever, with every piece of text printable."""
+        for each in super().render(renderable, options):
+            if each.control:
+                yield each
+            else:
+                yield Segment(printable(each.text), each.style)
+
+
+out = SafeConsole(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+err = SafeConsole(stderr=True, highlight=False, soft_wrap=True)
 
 COLOURS = {"exact": "green", "stale": "yellow", "coarser": "yellow", "proxy": "yellow"}
 

@@ -114,6 +114,7 @@ def _show_failure(failed: HealingFailed, config: Path, *, as_json: bool) -> None
 
 def _show(answer: Answer) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     colour = COLOURS[answer.fidelity]
     out.print(
@@ -122,11 +123,13 @@ def _show(answer: Answer) -> None:
         f"strategy {answer.strategy}, {answer.attempts} upstream call(s), {answer.seconds:.2f} s"
     )
     out.print(f"request {answer.request_id}")
-    table = Table(title=f"{answer.reading.instrument}, {answer.reading.interval}: newest numbers")
+    # The name of the instrument is the provider's.
+    title = Text(f"{answer.reading.instrument}, {answer.reading.interval}: newest numbers")
+    table = Table(title=title)
     for column in ("at (UTC)", "field", "value"):
         table.add_column(column, justify="right" if column == "value" else "left")
     for point in answer.reading.points[-10:]:
-        table.add_row(f"{point.at:%Y-%m-%d %H:%M:%S}", point.field, f"{point.value:,.6g}")
+        table.add_row(f"{point.at:%Y-%m-%d %H:%M:%S}", Text(point.field), f"{point.value:,.6g}")
     out.print(table)
 
 

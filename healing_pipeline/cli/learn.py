@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from healing_pipeline.catalog.problems import did_you_mean
 from healing_pipeline.cli.console import err, out, print_json

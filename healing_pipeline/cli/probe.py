@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.cli.console import err, hint_at_simulator, out, print_json
@@ -45,7 +46,7 @@ def probe(config: Path, wanted: Sequence[str], *, as_json: bool) -> int:
             f"{each.response.elapsed_s:.2f}",
             str(each.response.status or "-"),
             "-" if each.reading is None else f"{each.reading.as_of:%Y-%m-%d %H:%M}",
-            _plain(each.verdict.evidence),
+            Text(each.verdict.evidence),
         )
     out.print(table)
     if bad:
@@ -95,8 +96,3 @@ def _document(name: str, seen: Observation) -> dict[str, Any]:
         "host": seen.request.host_name,
         "as_of": None if seen.reading is None else seen.reading.as_of.isoformat(),
     }
-
-
-def _plain(text: str) -> str:
-    # What an upstream said is text, never markup.
-    return text.replace("[", "\\[")

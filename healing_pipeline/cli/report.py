@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.cli.console import COLOURS, err, out, print_json
@@ -122,7 +123,7 @@ def _show(
         story.add_row(
             str(own.id),
             own.endpoint + (f" +{each.others}" if each.others else ""),
-            own.root_cause or own.failure_class,
+            Text(own.root_cause or own.failure_class),
             own.state,
             f"[{colour}]{own.strategy or '-'}[/{colour}]",
             f"{own.detected_at:%d. %H:%M:%S}",

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table as ShownTable
 from rich.text import Text
 
 from healing_pipeline.catalog.values import Catalog
-from healing_pipeline.cli.console import out
+from healing_pipeline.cli.console import SafeConsole, out
 from healing_pipeline.cli.report_window import of_window
 from healing_pipeline.cli.whole_files import write_text
 from healing_pipeline.errors import ConfigurationError
@@ -127,7 +126,7 @@ def _shown(table: Table) -> str:
     for row in table.rows:
         shown.add_row(*(Text(_cell(row[each.name])) for each in table.columns))
     # What is piped or kept in a file is as wide as it has to be.
-    page = Console(file=io.StringIO(), width=out.width if sys.stdout.isatty() else WIDE)
+    page = SafeConsole(file=io.StringIO(), width=out.width if sys.stdout.isatty() else WIDE)
     with page.capture() as captured:
         page.print(shown)
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"

@@ -23,6 +23,7 @@ from healing_pipeline.incidents.verification import Check
 from healing_pipeline.orchestration.heal_seconds import seconds_before, seconds_between
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.probing.reading import Reading
+from healing_pipeline.reporting.marks import marked_list, marked_table
 from healing_pipeline.session import Session
 
 STEPS = ("diagnosis", "healing", "verification", "settling")
@@ -131,13 +132,13 @@ def diagnose_op(
     known = session.engine.last_good(taken.endpoint)
     last = None if known is None else known.reading
     healing_case.put(Case(taken, diagnosis, last, (began_at,)))
-    plan = "\n".join(
-        f"| {each.strategy} | {'yes' if each.taken else 'no'} | {each.because} |"
-        for each in diagnosis.plan
+    plan = marked_table(
+        ("strategy", "tried", "because"),
+        ((each.strategy, "yes" if each.taken else "no", each.because) for each in diagnosis.plan),
     )
-    chain = "\n".join(
-        f"| {_cell(each.question)} | {_cell(each.found)} | {_cell(each.follows)} |"
-        for each in diagnosis.chain
+    chain = marked_table(
+        ("asked", "found", "so"),
+        ((each.question, each.found, each.follows) for each in diagnosis.chain),
     )
     yield dg.Output(
         None,
@@ -152,15 +153,10 @@ def diagnose_op(
             "endpoints": ", ".join(diagnosis.scope[:SCOPE_SHOWN]),
             "severity": str(diagnosis.severity),
             "evidence": diagnosis.evidence,
-            "chain": dg.MetadataValue.md(f"| asked | found | so |\n|---|---|---|\n{chain}"),
-            "plan": dg.MetadataValue.md(f"| strategy | tried | because |\n|---|---|---|\n{plan}"),
+            "chain": dg.MetadataValue.md(chain),
+            "plan": dg.MetadataValue.md(plan),
         },
     )
-
-
-def _cell(text: str) -> str:
-    """Text of an upstream, which must not end the row of a table."""
-    return " ".join(text.replace("|", "\\|").split())
 
 
 @dg.op(
@@ -193,8 +189,8 @@ def heal_op(
         context.log.warning(f"Nothing helped: {end.verdict.evidence}")
         metadata = {
             "tried": dg.MetadataValue.md(
-                "\n".join(
-                    f"- {each.strategy}: {each.because}: {each.evidence}" for each in end.tried
+                marked_list(
+                    f"{each.strategy}: {each.because}: {each.evidence}" for each in end.tried
                 )
             )
         }
@@ -263,8 +259,9 @@ def verify_op(
     failed = [each for each in checks if not each.passed]
     for each in failed:
         context.log.warning(f"{each.name} did not hold: {each.evidence}")
-    lines = "\n".join(
-        f"| {each.name} | {'yes' if each.passed else 'NO'} | {each.evidence} |" for each in checks
+    table = marked_table(
+        ("check", "passed", "evidence"),
+        ((each.name, "yes" if each.passed else "NO", each.evidence) for each in checks),
     )
     yield dg.Output(
         None,
@@ -272,9 +269,7 @@ def verify_op(
         metadata={
             "checks": len(checks),
             "failed": len(failed),
-            "evidence": dg.MetadataValue.md(
-                f"| check | passed | evidence |\n|---|---|---|\n{lines}"
-            ),
+            "evidence": dg.MetadataValue.md(table),
         },
     )
 

@@ -90,6 +90,12 @@ class Verdict:
     failure_class: FailureClass
     evidence: str
 
+    def __post_init__(self) -> None:
+        """Keep the promise of one line for whoever quotes an upstream and forgets to."""
+        if not self.evidence.isprintable():
+            shown = "".join(each if each.isprintable() else " " for each in self.evidence)
+            object.__setattr__(self, "evidence", " ".join(shown.split()))
+
     @property
     def is_ok(self) -> bool:
         """Whether the response may be used."""

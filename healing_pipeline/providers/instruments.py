@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from healing_pipeline.probing.redaction import redact
 from healing_pipeline.providers.bodies import NotReadableError
 
 _YAHOO_AGAINST_USD = re.compile(r"[A-Z]{3}=X")
@@ -49,5 +50,6 @@ def confirmed(said: str, asked: str) -> str:
     An empty `asked` means that the request is not known, and confirms anything.
     """
     if asked and said != asked:
-        raise NotReadableError(f"the body speaks of {said[:12]!r}, asked was {asked[:12]!r}")
+        shown = redact(said)[:12]  # before it is cut: a part of a key is none by its shape
+        raise NotReadableError(f"the body speaks of {shown!r}, asked was {asked[:12]!r}")
     return said

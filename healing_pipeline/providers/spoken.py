@@ -14,6 +14,7 @@ from typing import Protocol
 from healing_pipeline.catalog.values import ApiKey, Endpoint, Host
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Reading, Unreadable
+from healing_pipeline.probing.redaction import evidence_line
 from healing_pipeline.probing.response import RequestLine, Response, Verdict
 from healing_pipeline.providers.provider import Asked, SessionRules, UpstreamRequest
 
@@ -99,5 +100,5 @@ class Spoken:
             return verdict, None
         read = self.read(response.body, line)
         if isinstance(read, Unreadable):
-            return Verdict(FailureClass.INVALID_DATA, read.evidence), None
+            return Verdict(FailureClass.INVALID_DATA, evidence_line(read.evidence)), None
         return verdict, read

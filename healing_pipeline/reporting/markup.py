@@ -8,22 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import html
-import re
 from base64 import b64encode
 from collections.abc import Iterable
 from datetime import datetime
 
 from healing_pipeline.reporting.cells import Cell, moment
 from healing_pipeline.reporting.columns import Column
+from healing_pipeline.reporting.marks import LINE_END, UNSEEN, marked_text
 from healing_pipeline.reporting.tables import Table, about_all
-
-# Line ends have a form of their own; other control characters, and what turns text around, have
-# none that is the same everywhere.
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_LINE_END = re.compile("\r\n?|[\n\u2028\u2029]")
-_MARKS = re.compile(r"[\\`*\[\]~$!#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-# Of these a viewer makes links without being asked, and cells; a backslash would not keep it.
-_STARTS = re.compile(r"(?<=[A-Za-z]):(?=//)|(?<=www)\.|[@|]", re.IGNORECASE)
 
 _STYLE = """\
 :root { color-scheme: light dark }
@@ -119,17 +111,15 @@ def _said(value: Cell) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return moment(value) if isinstance(value, datetime) else _UNSEEN.sub("\ufffd", str(value))
+    return moment(value) if isinstance(value, datetime) else UNSEEN.sub("\ufffd", str(value))
 
 
 def _escaped(value: Cell) -> str:
-    return _LINE_END.sub("<br>", html.escape(_said(value)))
+    return LINE_END.sub("<br>", html.escape(_said(value)))
 
 
 def marked(value: Cell) -> str:
     """A cell of Markdown, on one line and without a life of its own."""
     if not isinstance(value, str):
         return _said(value)
-    text = html.escape(_MARKS.sub(r"\\\g<0>", _said(value)), quote=False)
-    text = _STARTS.sub(lambda found: f"&#{ord(found[0])};", text)
-    return _LINE_END.sub("<br>", text).replace("\t", " ")
+    return marked_text(value)

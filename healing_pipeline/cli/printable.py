@@ -1,0 +1,14 @@
+"""Text as a terminal may be given it."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal obeys: escape sequences, and marks that turn text around.
+
+    Upstreams' words are shown. An escape sequence among them could rename the window, hide a line
+    or write to the clipboard.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
