@@ -15,7 +15,7 @@ from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog, state_dir, system_clock
 from healing_pipeline.storage.database import Database, resolve_database
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def opened(config: Path) -> Iterator[tuple[Catalog, Any, datetime]]:
     address = resolve_database(os.environ, state_dir(os.environ))
     try:
         with Database(address.url) as database:
-            migrate(database)
+            bring_up_to_date(database, address.owner_url)
             with database.connection() as connection:
                 yield catalog, connection, now
     finally:

@@ -38,7 +38,7 @@ from healing_pipeline.storage.alerts import save_alert
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.deliveries import SavedDelivery
 from healing_pipeline.storage.health_quarters import fold_quarters
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 
 # A connection for what each channel has in hand and one for the recipients it notes; one for each
 # of the other parts.
@@ -136,7 +136,7 @@ def _outbox(config: Path) -> Iterator[tuple[Catalog, Database, Clock]]:
     most = EACH_CHANNEL * len(catalog.alerts.channels) + OTHER_PARTS
     try:
         with Database(address.url, max_size=most) as database:
-            migrate(database)
+            bring_up_to_date(database, address.owner_url)
             yield catalog, database, system_clock()
     finally:
         address.close()

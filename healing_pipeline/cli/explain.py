@@ -29,7 +29,7 @@ from healing_pipeline.storage.decisions import (
     on_record,
     policy_that_begins,
 )
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 
 WHERE_IDS_ARE = (
     "An answer's `request_id` is one: `healing fetch` prints it, the gateway sends it as "
@@ -60,7 +60,7 @@ def explain(config: Path, given: str | None, *, last: bool, as_json: bool) -> in
     address = resolve_database(os.environ, state_dir(os.environ))
     try:
         with Database(address.url) as database:
-            migrate(database)
+            bring_up_to_date(database, address.owner_url)
             found = _found(database, request_id)
             remade = [_remade(database, each) for each in found.decisions]
     finally:

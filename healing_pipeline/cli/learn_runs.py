@@ -24,7 +24,7 @@ from healing_pipeline.installation import load_catalog, state_dir
 from healing_pipeline.learning.policy import EMPTY
 from healing_pipeline.storage import learning, policies
 from healing_pipeline.storage.database import Database, DatabaseAddress, resolve_database
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 CHANGES_SHOWN = 20
@@ -54,7 +54,7 @@ def open_place(config: Path) -> Iterator[Place]:
     address = resolve_database(os.environ, state_dir(os.environ))
     try:
         with Database(address.url) as database:
-            migrate(database)
+            bring_up_to_date(database, address.owner_url)
             yield Place(config, since, sources, address, database)
     finally:
         address.close()

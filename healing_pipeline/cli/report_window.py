@@ -12,7 +12,7 @@ from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog, state_dir
 from healing_pipeline.storage.database import Database, resolve_database
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 
 Result = TypeVar("Result")
 Work = Callable[[Any, datetime, datetime, Catalog], Result]
@@ -34,7 +34,7 @@ def of_window(config: Path, hours: float, work: Work[Result]) -> Result:
     address = resolve_database(os.environ, state_dir(os.environ))
     try:
         with Database(address.url) as database:
-            migrate(database)
+            bring_up_to_date(database, address.owner_url)
             now = datetime.now(UTC)
             with database.connection() as connection:
                 return work(connection, now - timedelta(hours=hours), now, catalog)

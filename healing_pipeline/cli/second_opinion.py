@@ -16,7 +16,7 @@ from healing_pipeline.installation import load_catalog, state_dir, system_clock
 from healing_pipeline.second_opinion.score import score_of
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.joint_stories import JointStory, joint_story
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.second_opinions import (
     HeldBack,
     calls_about,
@@ -65,7 +65,7 @@ def ask_now(config: Path, incident_id: int) -> str | None:
     address = resolve_database(os.environ, state_dir(os.environ))
     try:
         with Database(address.url) as database:
-            migrate(database)
+            bring_up_to_date(database, address.owner_url)
             return _asked(database, catalog, incident_id, system_clock().now())
     finally:
         address.close()

@@ -33,8 +33,8 @@ from healing_pipeline.stack.control_path import (
 from healing_pipeline.stack.dagster_home import Launcher, write_home
 from healing_pipeline.stack.processes import Child, ProcessGroup, last_line
 from healing_pipeline.storage.database import Database, resolve_database
-from healing_pipeline.storage.migration import migrate
-from healing_pipeline.storage.scratch import scratch_database
+from healing_pipeline.storage.migration import bring_up_to_date
+from healing_pipeline.storage.scratch import dagster_scratch_database, scratch_database
 
 READ_RECORD_WITHIN_S = 60.0
 
@@ -44,6 +44,7 @@ class Databases:
     """Where a drill's tables and Dagster's are."""
 
     url: str
+    owner_url: str
     dagster_url: str
 
 
@@ -54,14 +55,13 @@ def stack_databases() -> Iterator[Databases]:
     name = f"drill_{uuid4().hex[:12]}"
     try:
         with ExitStack() as scratch:
-            url = scratch.enter_context(scratch_database(address.url, name))
+            ours = scratch.enter_context(scratch_database(address, name))
             theirs = urlsplit(address.dagster_url)
-            scratch.enter_context(
-                scratch_database(theirs._replace(scheme="postgresql").geturl(), f"{name}_dagster")
-            )
-            with Database(url) as database:
-                migrate(database)
-            yield Databases(url, theirs._replace(path=f"/{name}_dagster").geturl())
+            scratch.enter_context(dagster_scratch_database(address, f"{name}_dagster"))
+            with Database(ours.url) as database:
+                bring_up_to_date(database, ours.owner_url)
+            dagster_url = theirs._replace(path=f"/{name}_dagster").geturl()
+            yield Databases(ours.url, ours.owner_url, dagster_url)
     finally:
         address.close()
 
@@ -195,6 +195,7 @@ def control_path(
         config=config,
         state_dir=folder,
         url=databases.url,
+        owner_url=databases.owner_url,
         dagster_url=databases.dagster_url,
     )
     with code_socket(folder) as socket, ProcessGroup(folder / "logs") as group:

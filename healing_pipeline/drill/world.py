@@ -30,7 +30,7 @@ from healing_pipeline.simulator.keys import default_keys
 from healing_pipeline.simulator.quotas import OFF
 from healing_pipeline.simulator.scenario import Scenario
 from healing_pipeline.storage.database import Database, resolve_database
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.scratch import scratch_database
 from healing_pipeline.transport.http import HttpSender
 
@@ -102,10 +102,10 @@ def drill_database() -> Iterator[str]:
     """A database of the drill's own on this installation's server; its URL. Dropped afterwards."""
     address = resolve_database(os.environ, state_dir(os.environ))
     try:
-        with scratch_database(address.url, f"drill_{uuid4().hex[:12]}") as url:
-            with Database(url) as database:
-                migrate(database)
-            yield url
+        with scratch_database(address, f"drill_{uuid4().hex[:12]}") as scratch:
+            with Database(scratch.url) as database:
+                bring_up_to_date(database, scratch.owner_url)
+            yield scratch.url
     finally:
         address.close()
 

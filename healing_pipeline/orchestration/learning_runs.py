@@ -26,7 +26,12 @@ from healing_pipeline.orchestration.partitions import (
     range_of,
     range_tags,
 )
-from healing_pipeline.storage.database import DAGSTER_URL_VARIABLE, URL_VARIABLE, DatabaseAddress
+from healing_pipeline.storage.database import (
+    DAGSTER_URL_VARIABLE,
+    OWNER_URL_VARIABLE,
+    URL_VARIABLE,
+    DatabaseAddress,
+)
 
 HOME_VARIABLE = "DAGSTER_HOME"
 BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
@@ -70,6 +75,7 @@ def installation_instance(
     ours = {
         # As long as this runs, whoever looks finds the same server.
         URL_VARIABLE: address.url,
+        OWNER_URL_VARIABLE: address.owner_url,
         DAGSTER_URL_VARIABLE: address.dagster_url,
         BATCH_VARIABLE: str(BATCH),
     }
