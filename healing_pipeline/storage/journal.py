@@ -133,15 +133,20 @@ class Journal:
         return taken
 
     def _append(self, line: bytes, worth: Worth) -> None:
-        segment = self._open.get(worth)
-        if segment is None:
-            segment = self._open[worth] = self._new(worth)
-        try:
-            segment.append(line)
-        except OSError:
-            # Perhaps it is this file alone that may not grow.
-            self._full.append(self._open.pop(worth))
-            raise
+        while True:
+            segment = self._open.get(worth)
+            is_new = segment is None
+            if segment is None:
+                segment = self._open[worth] = self._new(worth)
+            try:
+                segment.append(line)
+            except OSError:
+                self._full.append(self._open.pop(worth))
+                # Perhaps it was that file alone that may not grow.
+                if is_new:
+                    raise
+            else:
+                break
         if segment.size >= self._full_bytes:
             self._full.append(self._open.pop(worth))
 

@@ -190,8 +190,8 @@ class Recorder:
                     self._store_waiting()
                 if self._storing.is_away:
                     self._let_go()
-                self._replaying.go_on()
                 self._keep_room()
+                self._replaying.go_on()
             except Exception:  # a thread that ends unseen would store nothing any more
                 _LOG.exception("facts could not be seen to; trying again")
                 sleep(REST_S)
@@ -270,7 +270,6 @@ class Recorder:
 
     def _is_saved(self, line: str, worth: Worth) -> bool:
         """Get a line on disk, letting go of others where that makes room."""
-        is_fresh = False
         while True:
             with self._changed:
                 if self._journal.takes(line, worth, at_once=True):
@@ -280,11 +279,7 @@ class Recorder:
                 full, is_full = self._journal.take_full(), self._journal.is_full
             leave(full)
             if not is_full:
-                # A file may have been as long as it is allowed to be.
-                if is_fresh:
-                    return False
-                is_fresh = True
-                continue
+                return False
             gone = self._room.drop_oldest()
             if gone is not None:
                 self._tally.add_no_room(gone)

@@ -38,21 +38,20 @@ class Replaying:
         """Store one batch, if PostgreSQL is there."""
         if not self._storing.may_be_asked:
             return
-        if self._file is None:
-            if monotonic() < self._look_at:
-                return
-            self._look_at = monotonic() + LOOK_EVERY_S
-            self._file = left_over(self._folder)
-            if self._file is None:
-                return
-        if not self._facts:
+        if self._file is None and monotonic() >= self._look_at:
+            self._take_next()
+        while self._file is not None and not self._facts:
             lines = self._file.lines(self._most)
+            self._facts = self._read(lines)
             if not lines:
                 self._file.finish()
-                self._file, self._look_at = None, 0.0
-                return
-            self._facts = self._read(lines)
-        self._facts = self._storing.unstored(self._facts)
+                self._take_next()
+        if self._facts:
+            self._facts = self._storing.unstored(self._facts)
+
+    def _take_next(self) -> None:
+        self._look_at = monotonic() + LOOK_EVERY_S
+        self._file = left_over(self._folder)
 
     def leave(self) -> None:
         """Leave the file that is held for another time."""
@@ -64,6 +63,6 @@ class Replaying:
         for line in lines:
             try:
                 facts.append(fact_of(line))
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except ValueError as error:
                 self._storing.reject(line, error)
         return facts

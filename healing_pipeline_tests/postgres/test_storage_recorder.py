@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
-from storage_samples import NOON, answer, attempt, probe, snapshot
+from storage_samples import NOON, answer, attempt, decision, failed_attempt, probe, snapshot
 
 from healing_pipeline.storage.database import Database, connection_info
 from healing_pipeline.storage.facts import line_of
@@ -15,6 +22,7 @@ from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.reports import counts
 from healing_pipeline.storage.snapshots import load_snapshots
+from healing_pipeline.storage.worth import RULES, Worth, worth_of
 
 # Nobody listens there: the connection is refused at once.
 NOWHERE = "postgresql://postgres@127.0.0.1:1/none"
@@ -23,6 +31,12 @@ NOWHERE = "postgresql://postgres@127.0.0.1:1/none"
 def facts_in(url: str) -> dict[str, int]:
     with psycopg.connect(connection_info(url)) as connection:
         return counts(connection)
+
+
+def number_of(url: str, table: str) -> int:
+    with psycopg.connect(connection_info(url)) as connection:
+        (number,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return number
 
 
 def spool_files(folder: Path) -> list[Path]:
@@ -238,3 +252,184 @@ def test_closing_stores_what_is_left(database_url, tmp_path, count):
         recorder.record(attempt())
     recorder.close()
     assert facts_in(database_url)["attempt"] == count
+
+
+# Records, says which, and is killed before anything could be flushed.
+KILLED = """
+import os, resource, signal, sys
+from pathlib import Path
+from storage_samples import attempt, decision, probe, snapshot
+from healing_pipeline.storage.recorder import Recorder
+
+where, folder, longest_file = sys.argv[1:]
+if longest_file != "any":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(longest_file), int(longest_file)))
+recorder = Recorder(where, Path(folder))
+for _ in range(100):
+    for fact in (attempt(), attempt(origin="heal"), probe(), decision(), snapshot()):
+        recorder.record(fact)
+        print(getattr(fact, "id", ""), flush=False)
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("longest_file", ["any", "16384"])
+def test_a_process_that_is_killed_loses_nothing_that_it_recorded(
+    database_url, database, tmp_path, longest_file
+):
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, NOWHERE, tmp_path / "spool", longest_file],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    recorded = {line for line in done.stdout.splitlines() if line}
+    assert len(recorded) == 300
+    recorder = Recorder(database_url, tmp_path / "spool")
+    wait_for(lambda: spool_files(tmp_path / "spool") == [])
+    recorder.close()
+    with database.connection() as connection:
+        ids = connection.execute("SELECT id FROM attempt UNION ALL SELECT id FROM probe_result")
+        assert sorted(str(row[0]) for row in ids) == sorted(recorded)
+    assert number_of(database_url, "decision") == 100
+    assert number_of(database_url, "snapshot") == 1
+    assert recorder.counters.dropped == 0
+
+
+@contextmanager
+def disk_of(path: Path, megabytes: int) -> Iterator[Path]:
+    """A file system of its own, which can be full without anybody else noticing."""
+    path.mkdir()
+    size = f"size={megabytes}m"
+    mounting = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", path]
+    try:
+        mounted = subprocess.run(mounting, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("only root can mount a file system that is small enough to be filled")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Have others take all that is left of a disk."""
+    path = disk / "others"
+    with path.open("wb", buffering=0) as file:
+        for size in (2**20, 4096, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                continue
+    return path
+
+
+def test_on_a_full_disk_the_oldest_detail_goes_and_what_failed_stays(database_url, tmp_path):
+    with disk_of(tmp_path / "disk", 48) as disk:
+        spool = disk / "spool"
+        away = Recorder(NOWHERE, spool)
+        for _ in range(2_000):
+            away.record(attempt())
+        assert away.flush()
+        wait_for((spool / "reserve").exists)
+        others = fill(disk)
+        # Far more than was written before: neither detail nor the reserve holds it all.
+        failed = [failed_attempt(evidence="x" * 20_000) for _ in range(300)]
+        for number, fact in enumerate(failed):
+            away.record(fact)
+            away.record(decision())
+            if number % 100 == 0:
+                away.record(snapshot())
+        wait_for(lambda: not (spool / "reserve").exists())
+        time.sleep(0.5)
+        assert set(away.counters.no_room) >= {"attempt", "decision"}
+        assert not away.flush(0.3), "some of what failed is in memory alone"
+        others.unlink()
+        assert away.flush()
+        away.close()
+        lost = away.counters.no_room
+        assert away.counters.dropped == sum(lost.values())
+        # What is waiting on disk is stored when PostgreSQL is there, and what was counted is all
+        # that is missing.
+        back = Recorder(database_url, spool)
+        wait_for(lambda: spool_files(spool) == [])
+        back.close()
+        assert number_of(database_url, "attempt") == 2_300 - lost["attempt"]
+        assert number_of(database_url, "decision") == 300 - lost["decision"]
+        assert number_of(database_url, "attempt WHERE NOT healed") == 300
+
+
+def test_past_its_bound_the_oldest_snapshots_and_detail_go_and_are_counted(
+    database_url, database, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # there is no power cut here
+    away = Recorder(NOWHERE, tmp_path, most_bytes=400_000)
+    # The file that is being replayed is in hand already and stays.
+    away.record(failed_attempt())
+    assert away.flush()
+    wait_for(lambda: away._replaying.is_under_way)
+    kept = [failed_attempt(evidence="x" * 1000) for _ in range(100)]
+    details = [attempt() for _ in range(1_500)]
+    for number, fact in enumerate(details):
+        away.record(fact)
+        if number < len(kept):
+            away.record(kept[number])
+        if number % 20 == 0:
+            away.record(snapshot(fetched_at=NOON + timedelta(seconds=number)))
+        if number % 200 == 0:
+            assert away.flush()
+    wait_for(lambda: away.on_disk().size <= away.most_bytes)
+    away.close()
+    lost = away.counters.no_room
+    assert set(lost) <= {"attempt", "snapshot"}
+    back = Recorder(database_url, tmp_path)
+    wait_for(lambda: spool_files(tmp_path) == [])
+    back.close()
+    with database.connection() as connection:
+        there = {row[0] for row in connection.execute("SELECT id FROM attempt")}
+    assert {each.id for each in kept} <= there
+    left = [each.id in there for each in details]
+    assert left == sorted(left), "an older one outlived a newer one"
+    assert 0 < left.count(False) == lost["attempt"]
+
+
+def test_what_no_disk_takes_waits_in_memory_for_postgresql(database_url, tmp_path):
+    file = tmp_path / "spool"
+    file.write_text("a file where the folder should be")
+    where = [NOWHERE]
+    recorder = Recorder(lambda: where[0], file)
+    for _ in range(3):
+        recorder.record(failed_attempt())
+        recorder.record(attempt())
+    assert not recorder.flush(0.5)
+    assert recorder.counters.no_room == {"attempt": 3}
+    where[0] = database_url
+    assert recorder.flush(15)
+    recorder.close()
+    assert facts_in(database_url)["attempt"] == 3
+    assert (recorder.counters.stored, recorder.counters.dropped) == (3, 3)
+
+
+def test_a_fact_of_an_incident_is_never_detail():
+    assert set(RULES) == {
+        type(each) for each in (attempt(), answer(), probe(), decision(), snapshot())
+    }
+    held = [
+        *(failed_attempt(), attempt(origin="heal"), attempt(met="timeout"), attempt(incident_id=7)),
+        *(
+            answer(failed=True),
+            answer(failure_class="timeout"),
+            probe(),
+            probe(failure_class="slow"),
+        ),
+    ]
+    assert Counter(map(worth_of, held)) == {Worth.KEPT: len(held)}
+    assert worth_of(attempt()) is worth_of(answer()) is worth_of(decision()) is Worth.DETAIL
+    assert worth_of(snapshot()) is Worth.SNAPSHOT
+    assert all(rule.because for rule in RULES.values())
