@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -187,10 +186,15 @@ def _moment(at: object) -> str:
     return moment(at) if at else ""
 
 
+# More seconds, requests or readers than there are is a slip.
+_MOST = 1e15
+
+
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    # Compared as it is: a whole number may be longer than a float.
+    return float(value) if -_MOST < value < _MOST else None
 
 
 def _seconds(value: object) -> str:

@@ -56,7 +56,10 @@ def moment(at: object) -> str:
         return line(at, 40)
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    try:
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except OverflowError:  # of the first or the last day that there is, in another zone
+        return line(at.isoformat(), 40)
 
 
 def duration(seconds: float) -> str:

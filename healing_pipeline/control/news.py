@@ -6,7 +6,6 @@ it is sought again, and who waits is told to look at the tables instead.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import Counter
@@ -108,14 +107,14 @@ class News:
                         return
 
     def _hear(self, notice: Notice) -> None:
-        told = json.loads(notice.payload)
+        told = notice.told
         if notice.channel == _FAILED_ANSWER:
-            self._met[told["source"]] += 1
-        elif told["to_state"] == State.OPEN:
-            source = self._source_of(told["endpoint"])
-            if source is None:
-                return
-            self._asked[source] += 1
+            heard, source = self._met, told.get("source")
+        elif told.get("to_state") == State.OPEN:
+            heard, source = self._asked, self._source_of(str(told.get("endpoint")))
         else:
             return
+        if not isinstance(source, str):
+            return
+        heard[source] += 1
         self._changed()

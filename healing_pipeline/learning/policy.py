@@ -224,7 +224,11 @@ class Policy:
         ValueError
             If it is no policy.
         """
-        return Policy(**parts_of(json.loads(text)))
+        try:
+            document = json.loads(text)
+        except RecursionError:
+            raise ValueError("this is nested too deeply for a policy") from None
+        return Policy(**parts_of(document))
 
     @property
     def fingerprint(self) -> str:

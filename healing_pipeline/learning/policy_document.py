@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from healing_pipeline.learning.policy import Policy
 
 
+# More than any count or any second that was ever seen.
+_MOST = 1e15
+
+
 def _rates_document(rates: Rates) -> dict[str, list[float | int | None]]:
     return {name: [each.p, each.tries, each.seconds, each.exact] for name, each in rates.items()}
 
@@ -37,13 +41,55 @@ def document_of(policy: Policy) -> dict[str, Any]:
     }
 
 
+def _number(value: Any, what: str, most: float = math.inf) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # Compared before anything else: a whole number of JSON may be longer than a float.
+    if not is_number or not 0 <= value <= min(most, _MOST):
+        raise ValueError(f"{what} is {str(value)[:40]!r}")
+    return float(value)
+
+
+def _optional(value: Any, what: str, most: float = math.inf) -> float | None:
+    return None if value is None else _number(value, what, most)
+
+
 def _rates(document: Mapping[str, Any]) -> Rates:
     found = {}
     for name, (p, tries, seconds, exact) in document.items():
-        if not (isinstance(p, float | int) and math.isfinite(p) and 0.0 <= p <= 1.0):
-            raise ValueError(f"{p!r} is no probability of {name}")
-        found[name] = Rate(float(p), int(tries), seconds, exact)
+        found[name] = Rate(
+            _number(p, f"the probability of {name}", 1.0),
+            int(_number(tries, f"the number of tries of {name}")),
+            _optional(seconds, f"the seconds of {name}"),
+            _optional(exact, f"the exact share of {name}", 1.0),
+        )
     return MappingProxyType(found)
+
+
+def _changes(document: Mapping[str, Any]) -> Mapping[str, float]:
+    """Factors of odds; 0 would make a certainty of a guess, and a division by zero of it."""
+    found = {name: _number(factor, f"the factor of {name}") for name, factor in document.items()}
+    if not all(found.values()):
+        raise ValueError("a factor is 0")
+    return MappingProxyType(found)
+
+
+def _parameters(document: Mapping[str, Any]) -> Mapping[str, Parameters]:
+    return MappingProxyType(
+        {
+            name: Parameters(
+                _optional(delay_s, f"the delay of {name}"),
+                _optional(timeout_s, f"the time limit of {name}"),
+            )
+            for name, (delay_s, timeout_s) in document.items()
+        }
+    )
+
+
+def _moment(text: Any) -> datetime | None:
+    at = None if text is None else datetime.fromisoformat(text)
+    if at is not None and at.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return at
 
 
 def parts_of(document: Any) -> dict[str, Any]:
@@ -57,9 +103,8 @@ def parts_of(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("format") != 1:
         raise ValueError("this is no policy of format 1")
     try:
-        as_of = document["as_of"]
         return {
-            "as_of": None if as_of is None else datetime.fromisoformat(as_of),
+            "as_of": _moment(document["as_of"]),
             "inner": MappingProxyType(
                 {
                     (source, failure_class): _rates(rates)
@@ -72,11 +117,9 @@ def parts_of(document: Any) -> dict[str, Any]:
             ),
             "anywhere": _rates(document["anywhere"]),
             "after": MappingProxyType(
-                {name: MappingProxyType(dict(then)) for name, then in document["after"].items()}
+                {name: _changes(then) for name, then in document["after"].items()}
             ),
-            "parameters": MappingProxyType(
-                {name: Parameters(*each) for name, each in document["parameters"].items()}
-            ),
+            "parameters": _parameters(document["parameters"]),
             "tables": MappingProxyType(document["tables"]),
         }
     except (KeyError, TypeError, AttributeError) as error:

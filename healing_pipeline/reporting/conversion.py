@@ -150,7 +150,12 @@ def _structures_in(text: str, form: str, wanted: str | None) -> tuple[str, ...]:
     if form == "toon":
         return detect(text)
     if form == "csv":
-        names = next(csv.reader([text.removeprefix("\ufeff").split("\n", 1)[0].rstrip("\r")]), [])
+        try:
+            names = next(
+                csv.reader([text.removeprefix("\ufeff").split("\n", 1)[0].rstrip("\r")]), []
+            )
+        except csv.Error:
+            return ()  # whoever reads it says why
         return _having({each.strip() for each in names})
     try:
         found = json.loads("\n".join(unfenced(text)))

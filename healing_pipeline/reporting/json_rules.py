@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NoReturn
 
 from healing_pipeline.reporting.cells import UnreadableError
@@ -11,8 +12,8 @@ def unlike_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object, for `json.loads(object_pairs_hook=...)`; a name that stands twice is refused."""
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(each for each in names if names.count(each) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise UnreadableError(f"{twice[:40]!r} stands twice in one object.", "Name it once.")
     return made
 

@@ -90,7 +90,8 @@ def parse_history(text: str, path: Path) -> tuple[Outage, ...]:
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as exc:
         problem = f"The file is no CSV: {exc}."
-        raise ConfigurationError(problem, _FORM, path=path, line=reader.line_num) from exc
+        line = max(1, reader.line_num)  # 0 for a mistake in the names
+        raise ConfigurationError(problem, _FORM, path=path, line=line) from exc
     if not columns:
         raise ConfigurationError("The history is empty.", _FORM, path=path)
     if "checked_at" in columns and {"status", "http_code"} & set(columns):
@@ -98,7 +99,8 @@ def parse_history(text: str, path: Path) -> tuple[Outage, ...]:
     elif {"timestamp", "value"} <= set(columns):
         seen = _latencies(rows, path)
     else:
-        problem = f"The history has only the columns {', '.join(columns)}."
+        named = ", ".join(each if each.isprintable() else repr(each) for each in columns[:20])
+        problem = f"The history has only the columns {named[:200]}."
         raise ConfigurationError(problem, _FORM, path=path, line=1)
     found = [each for name, states in seen.items() for each in _outages(name, states)]
     if not found:
@@ -178,11 +180,11 @@ def _outages(endpoint: str, states: Iterable[_Seen]) -> Iterator[Outage]:
 def _moment(text: str | None, path: Path, line: int) -> datetime:
     try:
         at = datetime.fromisoformat((text or "").strip())
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigurationError(
             f"{text!r} is no moment.", "Write it like 2026-01-05T15:00:00Z.", path=path, line=line
         ) from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _number(text: str | None, column: str, path: Path, line: int) -> float | None:

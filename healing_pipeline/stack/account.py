@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,16 +67,13 @@ HEADER = (
 
 def line_for(connection: Connection[Any], notice: Notice) -> Line | None:
     """The line for one notice; None when it is no news."""
-    told = json.loads(notice.payload)
-    if told["signal"] not in NEWS:
+    told = notice.told
+    number = told.get("incident_id")
+    if not isinstance(number, int) or not 0 < number < 2**63 or str(told.get("signal")) not in NEWS:
         return None
-    incident = incident_by_id(connection, told["incident_id"])
+    incident = incident_by_id(connection, number)
     event = next(
-        (
-            each
-            for each in incident_events(connection, told["incident_id"])
-            if each.id == told["event_id"]
-        ),
+        (each for each in incident_events(connection, number) if each.id == told.get("event_id")),
         None,
     )
     if incident is None or event is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,15 @@ class Notice(NamedTuple):
 
     channel: str
     payload: str
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """What a trigger of ours tells; nothing where somebody else writes on its channel."""
+        try:
+            found = json.loads(self.payload)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 def resolve_database(

@@ -20,6 +20,7 @@ from healing_pipeline.healing.facts import (
     SnapshotFact,
 )
 from healing_pipeline.probing.reading import Point, Reading
+from healing_pipeline.storage.soundness import unsound
 from healing_pipeline.storage.text import json_value, storable
 
 __all__ = [
@@ -79,6 +80,9 @@ _NAMES = {kind: tuple(each.name for each in fields(kind)) for kind in TABLES}
 _TIMES = frozenset({"at", "as_of", "fetched_at"})
 _IDS = frozenset({"id", "request_id", "confirms"})
 
+# What JSON of another form than ours makes raise on the way to a fact.
+_NO_FACT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
 
 def row_of(fact: Fact) -> tuple[object, ...]:
     """The fact's values in the order of its table's COPY statement."""
@@ -106,23 +110,29 @@ def fact_of(line: str) -> Fact:
 
     Raises
     ------
-    ValueError, KeyError, TypeError
-        If the line is torn, or of another program.
+    ValueError
+        If the line is torn, of another program, or holds what its table does not take.
     """
-    values: dict[str, Any] = json.loads(line)
-    kind = _KINDS[values.pop("fact")]
-    for name, value in values.items():
-        if value is None:
-            continue
-        if name in _TIMES:
-            values[name] = datetime.fromisoformat(value)
-        elif name in _IDS:
-            values[name] = UUID(value)
-        elif name == "body":
-            values[name] = b64decode(value)
-        elif name == "reading":
-            values[name] = reading_of(value)
-    return kind(**values)
+    try:
+        values: dict[str, Any] = json.loads(line)
+        kind = _KINDS[values.pop("fact")]
+        for name, value in values.items():
+            if value is None:
+                continue
+            if name in _TIMES:
+                values[name] = datetime.fromisoformat(value)
+            elif name in _IDS:
+                values[name] = UUID(value)
+            elif name == "body":
+                values[name] = b64decode(value)
+            elif name == "reading":
+                values[name] = reading_of(value)
+        fact = kind(**values)
+    except _NO_FACT as error:
+        raise ValueError(f"no fact: {type(error).__name__}: {error}") from error
+    if (why := unsound(fact)) is not None:
+        raise ValueError(f"no fact: {why}")
+    return fact
 
 
 def json_reading(reading: Reading) -> Json:

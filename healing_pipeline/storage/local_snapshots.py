@@ -13,6 +13,7 @@ from time import sleep
 
 from healing_pipeline.healing.bounded import Bounded
 from healing_pipeline.healing.facts import Fact, SnapshotFact
+from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.storage.facts import fact_of, line_of
 
 _LOG = logging.getLogger(__name__)
@@ -63,9 +64,10 @@ class LocalSnapshots:
             return []
         found = []
         for line in lines:
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(ValueError):
                 fact = fact_of(line)
                 if isinstance(fact, SnapshotFact) and fact.fetched_at > newer_than:
+                    Fidelity(fact.fidelity)  # a label that nobody gives is none
                     found.append(fact)
                     self.note(fact)
         return found

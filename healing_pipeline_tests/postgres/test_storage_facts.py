@@ -31,7 +31,9 @@ readings = st.builds(
     Reading,
     instrument=storable_texts,
     interval=storable_texts,
-    points=st.lists(points, min_size=1, max_size=4).map(tuple),
+    points=st.lists(
+        points, min_size=1, max_size=4, unique_by=lambda each: (each.at, each.field)
+    ).map(lambda found: tuple(sorted(found))),
     as_of=times,
 )
 snapshots = st.builds(
