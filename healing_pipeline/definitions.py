@@ -27,6 +27,7 @@ from healing_pipeline.orchestration.jobs import CASE, case_in_hand, heal_endpoin
 from healing_pipeline.orchestration.learning_assets import learning_assets
 from healing_pipeline.orchestration.learning_sensors import late_events_sensor, learning_automation
 from healing_pipeline.orchestration.partitions import require_bearable
+from healing_pipeline.orchestration.prune_job import SHORT, prune
 from healing_pipeline.orchestration.resources import HealingClientResource, HealingResource
 from healing_pipeline.orchestration.sensors import probe_sensor, report_sensor, stand_in_sensor
 
@@ -62,10 +63,16 @@ def build_definitions(
     since = load_settings(path, environ=surroundings).learning_since
     require_bearable(since, tuple(catalog.sources), datetime.now(UTC))
     refresh_data = dg.define_asset_job(
-        "refresh_market_data", selection=[market_data], executor_def=dg.in_process_executor
+        "refresh_market_data",
+        selection=[market_data],
+        executor_def=dg.in_process_executor,
+        tags=SHORT,
     )
     report_health = dg.define_asset_job(
-        "report_health", selection=[health_report], executor_def=dg.in_process_executor
+        "report_health",
+        selection=[health_report],
+        executor_def=dg.in_process_executor,
+        tags=SHORT,
     )
     fold_hours = dg.define_asset_job(
         "fold_hours",
@@ -82,7 +89,7 @@ def build_definitions(
             ticks_are_on_time,
             policy_is_no_worse,
         ],
-        jobs=[heal_endpoint, refresh_data, report_health, fold_hours],
+        jobs=[heal_endpoint, refresh_data, report_health, fold_hours, prune],
         sensors=[
             *(probe_sensor(source) for source in catalog.sources),
             *(stand_in_sensor(number + 1) for number in range(STAND_INS)),
@@ -103,6 +110,13 @@ def build_definitions(
                 name="health_report_every_hour",
                 job=report_health,
                 cron_schedule="2 * * * *",
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+            ),
+            dg.ScheduleDefinition(
+                name="prune_every_night",
+                job=prune,
+                # Between two hours' folds.
+                cron_schedule="37 3 * * *",
                 default_status=dg.DefaultScheduleStatus.RUNNING,
             ),
         ],

@@ -359,6 +359,18 @@ def learn(
     )
 
 
+@app.command()
+def prune(
+    config: Config = DEFAULT_CONFIG,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take away what is older than the configuration keeps, and nothing that is still needed."""
+    from healing_pipeline.cli import prune as command
+
+    raise typer.Exit(command.prune(config, dry_run=dry_run, as_json=as_json))
+
+
 def main() -> None:
     """Run a command; a fault of ours is one line that names the cure, and an exit code of 1."""
     try:

@@ -213,6 +213,7 @@ def test_the_assets_are_refreshed_by_schedules_that_run_unasked(
             "2 * * * *",
             dg.DefaultScheduleStatus.RUNNING,
         ),
+        "prune_every_night": ("prune", "37 3 * * *", dg.DefaultScheduleStatus.RUNNING),
     }
 
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from learning_samples import AN_HOUR, NINE, SOURCES, digest, fact, requests, write
 
+from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.retention_section import Retention
+from healing_pipeline.cli.learn import learn
+from healing_pipeline.cli.prune import prune as prune_command
 from healing_pipeline.control.learning_run import day_of, fold
 from healing_pipeline.control.pruning import Pruned, Pruner
-from healing_pipeline.errors import StorageError
+from healing_pipeline.errors import ConfigurationError, StorageError
 from healing_pipeline.storage import learning, pruning
 from healing_pipeline.storage.database import Database, connection_info
 from healing_pipeline.storage.health_quarters import fold_quarters
@@ -205,6 +210,27 @@ def test_a_quarter_that_a_window_cuts_counts_whole_where_its_facts_are_gone(data
         assert connection.execute(before, span).fetchone() == (40,)
 
 
+def test_the_command_says_what_would_go_then_takes_it_and_learning_names_where_facts_begin(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    config = tmp_path / "healing_config.yaml"
+    config.write_text(default_config_text(), encoding="utf-8")
+    monkeypatch.setenv("HEALING_DATABASE_URL", database.url)
+    monkeypatch.delenv("HEALING_DAGSTER_DATABASE_URL", raising=False)
+    attempts = a_day(database)
+    folded(database, datetime.now(UTC))
+    assert prune_command(config, dry_run=True, as_json=True) == 0
+    would = json.loads(capsys.readouterr().out)
+    assert (would["dry_run"], would["removed"]["attempt"]) == (True, attempts)
+    assert prune_command(config, dry_run=False, as_json=False) == 0
+    said = capsys.readouterr().out
+    assert f"attempts       {attempts}" in said
+    assert prune_command(config, dry_run=False, as_json=False) == 0
+    assert "Nothing is past its time." in capsys.readouterr().out
+    with pytest.raises(ConfigurationError, match=r"facts were pruned.*Write --from 20"):
+        learn(config, from_text="2026-03-02", to_text="2026-03-03", only=[], as_json=True)
+
+
 OLD = NIGHT - 401 * A_DAY
 
 STORY = """
@@ -361,6 +387,7 @@ def test_a_run_that_is_out_of_time_leaves_the_rest_whole_for_the_next(database, 
 KILLED = """
 import sys
 from datetime import date, datetime
+from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.retention_section import Retention
 from healing_pipeline.control import pruning as control
 from healing_pipeline.storage import pruning
