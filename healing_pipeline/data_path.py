@@ -37,6 +37,7 @@ from healing_pipeline.storage.local_snapshots import MOST as LOCAL_SNAPSHOTS
 from healing_pipeline.storage.local_snapshots import LocalSnapshots
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.shared_memory import WORTH_TAKING, News, SharedMemory
+from healing_pipeline.storage.spool_room import spool_bytes
 from healing_pipeline.transport.http import HttpSender, new_client
 
 # A database that answers is taken over before the first question; one that is away is not waited
@@ -175,7 +176,7 @@ async def open_data_path(
             take=take,
             is_known=parts.knows,
         )
-        recorder = Recorder(memory.url, folder / "spool")
+        recorder = Recorder(memory.url, folder / "spool", most_bytes=spool_bytes(environ))
         # In this order: what is recorded last still finds its way, then nobody needs the database.
         stack.push_async_callback(asyncio.to_thread, memory.close)
         stack.push_async_callback(asyncio.to_thread, recorder.close)

@@ -30,6 +30,7 @@ from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.shared_memory import about, everything
+from healing_pipeline.storage.spool_room import spool_bytes
 from healing_pipeline.transport.reaching import Reach
 
 Result = TypeVar("Result")
@@ -109,7 +110,7 @@ def open_session(
     stack.callback(address.close)
     database = stack.enter_context(Database(address.url))
     bring_up_to_date(database, address.owner_url)
-    recorder = Recorder(address.url, folder / "spool")
+    recorder = Recorder(address.url, folder / "spool", most_bytes=spool_bytes(environ))
     stack.callback(recorder.close)
     portal = stack.enter_context(start_blocking_portal())
     clock = system_clock()

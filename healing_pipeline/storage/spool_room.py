@@ -61,7 +61,7 @@ class OnDisk:
     """What waits on disk, of all processes with one state folder."""
 
     files: int
-    size: int
+    size: int  # in bytes
 
 
 class Room:

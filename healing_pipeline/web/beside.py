@@ -41,6 +41,7 @@ class Pages:
             now=now,
             database=self._database,
             banner=lambda: self._live.board.banner,
+            recorder=path.recorder,
         )
         linked = name_in(settings.alerts.url.partition("://")[2].partition("/")[0])
         self._hosts = None if hosts is None else hosts | {linked}

@@ -156,6 +156,10 @@ def gateway_on(
             "endpoints": len(catalog.endpoints),
             "postgresql": "connected" if path.memory.is_connected else "away",
             "facts": asdict(path.recorder.counters),
+            "waiting_on_disk": {
+                **asdict(path.recorder.on_disk()),
+                "most_bytes": path.recorder.most_bytes,
+            },
         }
 
     return Gateway(

@@ -35,6 +35,7 @@ from healing_pipeline.errors import StorageError
 from healing_pipeline.incidents.lifecycle import State
 from healing_pipeline.storage.health_quarters import QUARTER, quarter_of
 from healing_pipeline.storage.scrapes import Counted, Scrape, scrape
+from healing_pipeline.web.dashboard.fact_metrics import FactFamilies
 from healing_pipeline.web.dashboard.incident_telling import LIVE, LOOKS
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import takes_gzip
@@ -237,6 +238,8 @@ class Exposition:
         async with self._turn:
             if self._clock() - self._made_at >= READ_EVERY_S:
                 await self._read()
+        if dashboard.recorder is not None:
+            self._registry.register(FactFamilies(dashboard.recorder))
             known = self._texts.get(media_type)
             if known is None:
                 known = await self._dashboard.database.compute(

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from healing_pipeline.catalog.settings import Settings
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.storage.bounded import BoundedDatabase
+from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.web.dashboard.rendering import page_response, rendered, theme_of
 
 
@@ -64,6 +65,8 @@ class Dashboard:
         the guard around all pages makes a readable page.
     banner : callable
         What stands above every page now.
+    recorder : Recorder or None
+        The gateway's own, where there is one.
     """
 
     catalog: Catalog
@@ -71,6 +74,7 @@ class Dashboard:
     now: Callable[[], datetime]
     database: BoundedDatabase
     banner: Callable[[], Banner] = field(default=no_banner)
+    recorder: Recorder | None = None
 
     async def page(
         self, request: Request, template: str, *, status: int = 200, **values: Any
