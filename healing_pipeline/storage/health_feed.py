@@ -161,12 +161,14 @@ class HealthFeed:
             database = stack.enter_context(Database(url, max_size=1, timeout_s=3.0))
             self._read_standings(database)
             self._is_connected = True
-            day_at = rates_at = soonest = monotonic()
-            is_new = False
+            day_at = rates_at = soonest = standings_at = monotonic()
+            is_new = is_told = False
             while not self._stopped.is_set():
-                if self._hears(listener):
+                is_told = self._hears(listener) or is_told
+                if is_told and (began := monotonic()) >= standings_at:
                     self._read_standings(database)
-                    is_new = True
+                    is_new, is_told = True, False
+                    standings_at = monotonic() + (monotonic() - began) / BUSY_SHARE
                 due = min(rates_at, soonest) if is_new else rates_at
                 if monotonic() < due:
                     continue
