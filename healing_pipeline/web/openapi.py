@@ -45,6 +45,9 @@ PROBLEM_HEADERS: Mapping[str, str] = {
 }
 PROBLEM = {"$ref": "#/components/responses/Problem"}
 
+# A larger catalog has a path per source: a document of megabytes is of no use to any tool.
+MOST_PATHS = 1_000
+
 
 def openapi_document(catalog: Catalog) -> Json:
     """The document for a catalogue."""
@@ -62,7 +65,7 @@ def openapi_document(catalog: Catalog) -> Json:
         "security": [{}, {"token": []}],
         "tags": [*({"name": name} for name in catalog.sources), {"name": REPORTS_TAG}],
         "paths": {
-            **{f"/v1/{each.id}": _path(each) for each in catalog.endpoints.values()},
+            **_data_paths(catalog),
             **{f"/proxy/{name}/{{path}}": _proxy(name) for name in catalog.sources},
             **report_paths(),
         },
@@ -98,6 +101,34 @@ def openapi_document(catalog: Catalog) -> Json:
             },
             "schemas": {"Problem": _problem()},
         },
+    }
+
+
+def _data_paths(catalog: Catalog) -> Json:
+    if len(catalog.endpoints) <= MOST_PATHS:
+        return {f"/v1/{each.id}": _path(each) for each in catalog.endpoints.values()}
+    return {f"/v1/{name}/{{name}}": _any_of(name) for name in catalog.sources}
+
+
+def _any_of(source: str) -> Json:
+    """The endpoints of one source, where there are too many for a path each."""
+    return {
+        "get": {
+            "operationId": f"v1.{source}",
+            "tags": [source],
+            "summary": f"An endpoint of {source}; /docs lists all",
+            "parameters": [
+                {
+                    "name": "name",
+                    "in": "path",
+                    "required": True,
+                    "description": "What follows the source in the endpoint's id.",
+                    "schema": {"type": "string"},
+                },
+                *({"$ref": f"#/components/parameters/{name}"} for name in ASKING_HEADERS),
+            ],
+            "responses": _responses(),
+        }
     }
 
 

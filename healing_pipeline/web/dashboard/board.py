@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -32,6 +33,10 @@ from healing_pipeline.web.dashboard.striking import striking_for
 ROWS_AT_A_TIME = 10
 MOST_TEXTS = 4_096
 
+# With more endpoints than these, browsers are kept up to date with the rows of sources alone: what
+# changes in thousands of rows every few seconds is megabytes.
+MOST_LIVE_ROWS = 1_000
+
 
 class Board:
     """What the overview shows, kept up to date by the thread that follows the database.
@@ -41,6 +46,13 @@ class Board:
     catalog : Catalog
     now : datetime
         When the process began to look.
+
+    Attributes
+    ----------
+    is_large : bool
+        Whether the changes tell of sources alone.
+    endpoint_rows : Mapping[str, Row]
+        The row of every endpoint.
     """
 
     def __init__(self, catalog: Catalog, now: datetime) -> None:
@@ -50,8 +62,10 @@ class Board:
         self._sources = {
             name: tuple(each.id for each in catalog.endpoints_of(name)) for name in catalog.sources
         }
+        self.is_large = len(catalog.endpoints) > MOST_LIVE_ROWS
         self._known: dict[str, Known] = {each: Known() for each in catalog.endpoints}
         self._shown: dict[str, Shown] = {}
+        self.endpoint_rows: Mapping[str, Row] = {}
         self._source_rows: dict[str, Row] = {}
         self._newest, self._today = 0, now.date()
         self._calm = Banner()
@@ -122,12 +136,15 @@ class Board:
             if number % ROWS_AT_A_TIME == 0:
                 sleep(0)  # readers go first
             self._shown[name] = endpoint_shown(self._known[name], self._newest, self._today)
+        # Replaced as a whole: pages read it from other threads.
+        self.endpoint_rows = {name: each.row for name, each in self._shown.items()}
         rows: dict[str, Row] = {}
         for source, names in self._sources.items():
             if not changed.isdisjoint(names) or source not in self._source_rows:
                 self._source_rows[source] = source_shown([self._shown[name] for name in names])
             rows[source] = self._source_rows[source]
-            rows |= {name: self._shown[name].row for name in names}
+            if not self.is_large:
+                rows |= {name: self.endpoint_rows[name] for name in names}
         top = {
             "at": clock(self._read_at),
             "summary": summary_of(self._shown.values()),

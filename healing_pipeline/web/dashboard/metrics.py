@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from time import monotonic
@@ -30,7 +30,7 @@ from starlette.routing import BaseRoute, Route
 
 from healing_pipeline import __version__
 from healing_pipeline.alerting.messages import LEVELS
-from healing_pipeline.catalog.values import Catalog
+from healing_pipeline.catalog.values import Catalog, Endpoint
 from healing_pipeline.errors import StorageError
 from healing_pipeline.incidents.lifecycle import State
 from healing_pipeline.storage.health_quarters import QUARTER, quarter_of
@@ -45,6 +45,9 @@ READ_EVERY_S = 5.0
 COUNTED_FOR = QUARTER
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 STATES = (LIVE[0], "healing", "healed", "failed")
+# Of a larger catalog the sums of each source are told, under an empty `endpoint`: a scrape would be
+# megabytes, and writing it seconds.
+MOST_ENDPOINTS = 1_000
 # Media types that are asked for come from outside; so many are kept.
 MOST_FORMS = 8
 
@@ -93,6 +96,7 @@ class Health(Collector):
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._is_large = len(catalog.endpoints) > MOST_ENDPOINTS
         self._reads, self._seconds, self._probes = Sums(), Sums(), Sums()
         self._scraped: Scrape | None = None
         self._at: datetime | None = None
@@ -146,11 +150,16 @@ class Health(Collector):
         for names, sums in ((reads, self._reads), (probes, self._probes)):
             for index, (name, text) in enumerate(names):
                 family = CounterMetricFamily(name, text, labels=("source", "endpoint"))
+                values: defaultdict[tuple[str, str], float] = defaultdict(float)
                 for endpoint in self._catalog.endpoints.values():
                     known = sums.totals.get((endpoint.source, endpoint.id))
-                    value = known[index] if known else 0.0
-                    family.add_metric((endpoint.source, endpoint.id), value)
+                    values[self._labels(endpoint)] += known[index] if known else 0.0
+                for labels, value in values.items():
+                    family.add_metric(labels, value)
                 yield family
+
+    def _labels(self, endpoint: Endpoint) -> tuple[str, str]:
+        return endpoint.source, "" if self._is_large else endpoint.id
 
     def _histogram(self) -> Metric:
         family = HistogramMetricFamily(
@@ -174,21 +183,23 @@ class Health(Collector):
             "1 at the state an endpoint is in",
             labels=("source", "endpoint", "state"),
         )
+        counts: dict[tuple[str, str], Counter[str]] = {}
         for endpoint in self._catalog.endpoints.values():
             known = found.states.get((endpoint.source, endpoint.id))
             now = LIVE[0] if known is None else LOOKS[State(known)][0]
+            counts.setdefault(self._labels(endpoint), Counter())[now] += 1
+        for labels, count in counts.items():
             for each in STATES:
-                state.add_metric((endpoint.source, endpoint.id, each), float(each == now))
+                state.add_metric((*labels, each), float(count[each]))
         yield state
         incidents = GaugeMetricFamily(
             "healing_incidents_open", "Incidents that are not resolved", labels=("source", "state")
         )
-        stand = list(found.states.items())
+        stand = Counter((source, value) for (source, _), value in found.states.items())
         for source in self._catalog.sources:
             for each in State:
                 if each is not State.RESOLVED:
-                    count = sum(key[0] == source and value == each for key, value in stand)
-                    incidents.add_metric((source, each), float(count))
+                    incidents.add_metric((source, each), float(stand[source, each]))
         yield incidents
         yield _labelled(
             "healing_alert_groups_firing", "Alerts that fire", "level", LEVELS, found.groups

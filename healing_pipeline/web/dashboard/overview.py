@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -15,8 +15,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from healing_pipeline.web.dashboard.bars import paths_of
-from healing_pipeline.web.dashboard.deltas import State
 from healing_pipeline.web.dashboard.live import Live
+from healing_pipeline.web.dashboard.paging import number
 from healing_pipeline.web.dashboard.parts import Dashboard
 from healing_pipeline.web.dashboard.rendering import (
     AT,
@@ -32,6 +32,10 @@ from healing_pipeline.web.dashboard.sockets import number_in
 # A browser without scripts asks for the page again after so long.
 RELOAD_S = 15
 
+# Of a large catalog the page has so many endpoints of each source, the worst first, and the page of
+# a source so many at a time.
+MOST_WORST, MOST_OF_SOURCE = 10, 200
+
 
 def pages_of(dashboard: Dashboard, live: Live) -> list[BaseRoute]:
     """The overview, its socket, and the same for browsers whose sockets fail."""
@@ -39,10 +43,12 @@ def pages_of(dashboard: Dashboard, live: Live) -> list[BaseRoute]:
 
     async def show(request: Request) -> Response:
         live.watch()
-        theme = theme_of(request)
+        theme, asked = theme_of(request), request.query_params
+        source = asked["source"] if asked.get("source") in dashboard.catalog.sources else None
+        page = number(asked.get("page")) or 1
 
         def make() -> Response:
-            return page_response(request, rows.page(live, theme))
+            return page_response(request, rows.page(live, theme, source, page))
 
         return await dashboard.database.compute(make)
 
@@ -82,24 +88,45 @@ class Rows:
 
     def __init__(self, dashboard: Dashboard) -> None:
         self._catalog = dashboard.catalog
+        self._names = {
+            name: [each.id for each in self._catalog.endpoints_of(name)]
+            for name in self._catalog.sources
+        }
         self._written: dict[str, tuple[Row, Markup]] = {}
 
-    def page(self, live: Live, theme: str | None) -> str:
-        """The whole page, as it is now."""
+    def page(self, live: Live, theme: str | None, only: str | None = None, number: int = 1) -> str:
+        """The whole page, as it is now.
+
+        Parameters
+        ----------
+        only : str, optional
+            A source of a large catalog, of whose endpoints page `number` is shown.
+        """
         seq, state = live.board.changes.now
-        sources = [
-            {
-                "name": name,
-                "row": self._row(state, name),
-                "endpoints": [
-                    self._row(state, each.id) for each in self._catalog.endpoints_of(name)
-                ],
-                "state": state.rows[name]["s"],
-                "counts": state.rows[name]["w"],
-            }
-            for name in self._catalog.sources
-            if name in state.rows
-        ]
+        is_large, rows = live.board.is_large, live.board.endpoint_rows
+        sources = []
+        for name in self._catalog.sources:
+            if name not in state.rows or (is_large and only not in (None, name)):
+                continue
+            names = shown = self._names[name]
+            if is_large and only is None:
+                shown = worst_of(rows, names)
+            elif is_large:
+                shown = names[(number - 1) * MOST_OF_SOURCE : number * MOST_OF_SOURCE]
+            sources.append(
+                {
+                    "name": name,
+                    "row": self._row(name, state.rows[name]),
+                    "endpoints": [self._row(each, rows[each]) for each in shown if each in rows],
+                    "state": state.rows[name]["s"],
+                    "counts": state.rows[name]["w"],
+                    "all": f"{AT}?source={name}" if is_large else None,
+                    "endpoints_in_all": len(names),
+                    "next": f"{AT}?source={name}&page={number + 1}"
+                    if only is not None and is_large and number * MOST_OF_SOURCE < len(names)
+                    else None,
+                }
+            )
         values = {
             "here": "Overview",
             "banner": live.board.banner,
@@ -109,15 +136,26 @@ class Rows:
             "sources": sources,
             "states": WORST_FIRST,
             "reload_s": RELOAD_S,
+            "is_large": is_large,
+            "only": only if is_large else None,
         }
         return rendered("overview.html", values, theme)
 
-    def _row(self, state: State, name: str) -> Markup:
-        row = state.rows[name]
+    def _row(self, name: str, row: Row) -> Markup:
         known = self._written.get(name)
         if known is None or known[0] is not row:
             known = self._written[name] = (row, row_text(name, row))
         return known[1]
+
+
+def worst_of(rows: Mapping[str, Row], names: Sequence[str]) -> list[str]:
+    """Of a source's endpoints those that are not live, the worst first; not all where many are."""
+    by_state: dict[str, list[str]] = {each: [] for each in WORST_FIRST}
+    for each in names:
+        if each in rows:
+            by_state[rows[each]["s"]].append(each)
+    ill = [each for state in ("failed", "healing", "healed") for each in by_state[state]]
+    return ill[:MOST_WORST]
 
 
 def row_text(name: str, row: Row) -> Markup:
