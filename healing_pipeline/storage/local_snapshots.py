@@ -78,15 +78,20 @@ class LocalSnapshots:
             if not self._changed:
                 return
             facts, self._changed = list(self._newest.values()), False
+        name = None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile(
                 "w", encoding="utf-8", dir=self._path.parent, prefix=self._path.name, delete=False
             ) as file:
-                for number, each in enumerate(facts):
-                    if number % LINES_AT_A_TIME == 0:
-                        sleep(0)
-                    file.write(line_of(each) + "\n")
-            os.replace(file.name, self._path)  # noqa: PTH105 (both names are on hand)
+                name = Path(file.name)
+                file.writelines(line_of(each) + "\n" for each in facts)
+            os.replace(name, self._path)  # noqa: PTH105 (both names are on hand)
         except (OSError, ValueError, TypeError):
             _LOG.warning("snapshots cannot be kept in %s", self._path, exc_info=True)
+            with self._turn:
+                self._changed = True
+            if name is not None:
+                # On a full disk it would be the next thing in the way.
+                with suppress(OSError):
+                    name.unlink(missing_ok=True)

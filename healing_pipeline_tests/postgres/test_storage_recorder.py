@@ -18,6 +18,7 @@ from storage_samples import NOON, answer, attempt, decision, failed_attempt, pro
 
 from healing_pipeline.storage.database import Database, connection_info
 from healing_pipeline.storage.facts import line_of
+from healing_pipeline.storage.local_snapshots import LocalSnapshots
 from healing_pipeline.storage.migration import migrate
 from healing_pipeline.storage.recorder import Recorder
 from healing_pipeline.storage.reports import counts
@@ -363,6 +364,20 @@ def test_on_a_full_disk_the_oldest_detail_goes_and_what_failed_stays(database_ur
         assert number_of(database_url, "attempt") == 2_300 - lost["attempt"]
         assert number_of(database_url, "decision") == 300 - lost["decision"]
         assert number_of(database_url, "attempt WHERE NOT healed") == 300
+
+
+def test_on_a_full_disk_the_snapshots_of_the_next_start_leave_no_rests_and_are_written_later(
+    tmp_path,
+):
+    with disk_of(tmp_path / "disk", 1) as disk:
+        local = LocalSnapshots(disk / "snapshots.jsonl")
+        local.note(snapshot(body=bytes(50_000)))
+        others = fill(disk)
+        local.write()
+        assert list(disk.iterdir()) == [others]
+        others.unlink()
+        local.write()
+        assert len(LocalSnapshots(disk / "snapshots.jsonl").read(NOON - timedelta(1))) == 1
 
 
 def test_past_its_bound_the_oldest_snapshots_and_detail_go_and_are_counted(
