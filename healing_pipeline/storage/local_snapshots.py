@@ -85,7 +85,10 @@ class LocalSnapshots:
                 "w", encoding="utf-8", dir=self._path.parent, prefix=self._path.name, delete=False
             ) as file:
                 name = Path(file.name)
-                file.writelines(line_of(each) + "\n" for each in facts)
+                for number, each in enumerate(facts):
+                    if number % LINES_AT_A_TIME == 0:
+                        sleep(0)
+                    file.write(line_of(each) + "\n")
             os.replace(name, self._path)  # noqa: PTH105 (both names are on hand)
         except (OSError, ValueError, TypeError):
             _LOG.warning("snapshots cannot be kept in %s", self._path, exc_info=True)
