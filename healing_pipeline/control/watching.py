@@ -63,6 +63,8 @@ class Agenda:
         Due, but there was nothing to pay with.
     open_ones : Mapping
         Incidents by endpoint.
+    moves : tuple
+        Incidents that have waited too long, and how each goes on; in the order of their endpoints.
     outage : OwnOutage or None
         Of our own connection: the one that lasts, else the last.
     """
@@ -71,6 +73,7 @@ class Agenda:
     skipped: int
     news: Mapping[str, observations.ReaderEvidence]
     open_ones: Mapping[str, incidents.IncidentRow]
+    moves: tuple[tuple[str, Move], ...]
     outage: OwnOutage | None
 
 
@@ -134,6 +137,10 @@ class Watcher:
         agenda = await self._stored(partial(self._agenda, source, now, most))
         if agenda.outage is not None and agenda.outage.ended_at is None:
             await self._own_connection.end_left_over()
+        if agenda.moves:
+            # Apart from the claim: whoever stores findings takes an incident before its turn on the
+            # schedule, and the two would wait for each other.
+            await self._stored(partial(_moved, agenda.moves, now))
         for endpoint in self._wanted(agenda):
             if endpoint.id not in around:
                 around.begin(endpoint.id, self._examined(endpoint, agenda))
@@ -169,14 +176,18 @@ class Watcher:
         rows = incidents.open_incidents(connection, source)
         open_ones = {each.endpoint: each for each in rows}
         wanted = {*due, *_news_of(news, open_ones)}
-        for row in sorted(rows, key=lambda each: each.endpoint):
-            if row.endpoint not in wanted and (move := _overdue(row, now)) is not None:
-                apply_move(connection, move, row.endpoint, now)
+        waiting = sorted(rows, key=lambda each: each.endpoint)
+        moves = ((row.endpoint, _overdue(row, now)) for row in waiting)
         return Agenda(
             due=due,
             skipped=skipped,
             news={each.endpoint: each for each in news},
             open_ones=open_ones,
+            moves=tuple(
+                (endpoint, move)
+                for endpoint, move in moves
+                if move is not None and endpoint not in wanted
+            ),
             outage=outage,
         )
 
@@ -225,3 +236,8 @@ def _requests(source: str, connection: Connection[Any]) -> tuple[HealRequest, ..
 
 def _overdue(row: incidents.IncidentRow, now: datetime) -> Move | None:
     return overdue(KnownIncident(id=row.id, state=row.state, since=row.state_since), now)
+
+
+def _moved(moves: Collection[tuple[str, Move]], now: datetime, connection: Connection[Any]) -> None:
+    for endpoint, move in moves:
+        apply_move(connection, move, endpoint, now)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from storage_samples import NOON
+import psycopg
+from storage_samples import NOON, begin
 from test_steps import bad, endpoint, good
+from worlds import World
+from worlds import good as well
 
 from healing_pipeline.control import heal_run
 from healing_pipeline.control.asking import MOST_WAITING, Asking
@@ -15,8 +21,11 @@ from healing_pipeline.control.steps import (
     RECOVERY_INTERVAL,
     apply,
 )
-from healing_pipeline.storage.incidents import open_incidents
-from healing_pipeline.storage.probes import claim_due, seed_schedule
+from healing_pipeline.control.watching import Watcher
+from healing_pipeline.healing.parts import Clock
+from healing_pipeline.storage.database import connection_info
+from healing_pipeline.storage.incidents import incident_events, open_incidents
+from healing_pipeline.storage.probes import claim_due, hasten_all, seed_schedule
 
 CROWD = 4 * LOOKED_AFTER
 
@@ -70,3 +79,41 @@ def test_of_a_crowd_as_many_heal_runs_are_asked_for_as_begin(database):
             later = NOON + timedelta(seconds=1)
             assert heal_run.take(connection, each.heal.incident_id, later) is not None
     assert len(asking.hand_out(["yahoo"], lambda event_id: False)) == 3
+
+
+def test_a_look_holds_no_turn_on_the_schedule_while_it_waits_for_an_incident(
+    database, database_url
+):
+    """Whoever stores findings has the incident and wants the turn: it was a deadlock."""
+    world, later = World(lambda request, at: well()), NOON + timedelta(minutes=2)
+    clock = Clock(now=lambda: later, monotonic=time.monotonic, sleep=asyncio.sleep)
+    watcher = Watcher(world.catalog, world.engine, database, world.facts.append, clock)
+    with database.connection() as connection:
+        seed_schedule(connection, [world.endpoint], NOON, lambda: 0.0)
+        waits = begin(connection, "line/waits", source="line")
+        assert waits is not None
+
+    async def look():
+        try:
+            return await watcher.look("line")
+        finally:
+            await watcher.aclose()
+
+    with (
+        ThreadPoolExecutor(1) as threads,
+        psycopg.connect(connection_info(database_url)) as other,
+    ):
+        other.execute("SET lock_timeout = '3s'")
+        other.execute("SELECT FROM incident WHERE id = %s FOR UPDATE", (waits.incident_id,))
+        looking = threads.submit(asyncio.run, look())
+        until = time.monotonic() + 10.0
+        while time.monotonic() < until:
+            found = other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+            if found != (0,):
+                break
+            time.sleep(0.02)
+        hasten_all(other, [world.endpoint.id], NOON)
+        other.commit()
+        assert looking.result(10.0).probed == 1
+    with database.connection() as connection:
+        assert len(incident_events(connection, waits.incident_id)) == 2
