@@ -21,12 +21,12 @@ def moment(text: str, option: str) -> datetime:
     """
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigurationError(
             f"{option} is '{text}', which is no day.",
             "Write YYYY-MM-DD, or YYYY-MM-DDTHH:00 for an hour; UTC is meant.",
         ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def duration(text: str, option: str) -> timedelta:

@@ -125,7 +125,7 @@ class Channel:
         self._arrived = bytearray(rest)
         try:
             message: Any = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConnectionLostError(f"no message: {error}") from error
         if not isinstance(message, dict):
             raise ConnectionLostError("no message: not an object")

@@ -101,7 +101,9 @@ def pages(
 
 
 async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return _problem(Problem("not-found", f"There is nothing at {request.url.path!r}. See /docs."))
+    # Not `request.url`, which cannot be had of a query that is no UTF-8.
+    path: str = request.scope["path"]
+    return _problem(Problem("not-found", f"There is nothing at {path[:200]!r}. See /docs."))
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -16,9 +16,11 @@ import pytest
 
 from healing_pipeline.channels.telling import telling
 from healing_pipeline.channels.texts import moment
+from healing_pipeline.cli.moments import moment as cli_moment
 from healing_pipeline.control.news import News
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.facts import AnswerFact, SnapshotFact
+from healing_pipeline.launcher.messages import ConnectionLostError, channel_pair
 from healing_pipeline.learning.policy import EMPTY, Policy
 from healing_pipeline.probing.reading import Point, Reading
 from healing_pipeline.reporting.cells import UnreadableError
@@ -179,3 +181,18 @@ def test_a_history_that_is_none_says_so_in_print_and_with_its_line(text: str, li
         parse_history(text, Path("history.csv"))
     assert caught.value.line == line
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00+23:59", "9999-12-31T23:59-23:59", "today"])
+def test_a_moment_that_cannot_be_had_is_refused_with_its_option(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="--from is"):
+        cli_moment(text, "--from")
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b"7", b"{", b"\xff"])
+def test_what_is_no_message_ends_a_launchers_connection_and_not_the_launcher(line: bytes) -> None:
+    ours, theirs = channel_pair()
+    with ours.socket, theirs.socket:
+        ours.socket.sendall(line + b"\n")
+        with pytest.raises(ConnectionLostError, match="no message"):
+            theirs.receive(timeout_s=5)
