@@ -23,6 +23,7 @@ from psycopg import sql
 from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.embedded import EmbeddedServer
 from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.roles import APP, OWNER, roles_sql
 
 TEMPLATE = "healing_template"
 
@@ -85,6 +86,12 @@ class ServerForTests:
             connection.execute(statement)
 
 
+def as_role(url: str, role: str) -> str:
+    """The URL of a database for another role of its server."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("a") as lock:
@@ -143,8 +150,11 @@ def _with_template(server: ServerForTests, shared: Path) -> ServerForTests:
         if not _is_there(server, done):
             server.drop(TEMPLATE)
             server.create(TEMPLATE)
-            with Database(server.url(TEMPLATE), max_size=1) as database:
-                migrate(database)
+            with psycopg.connect(server.url(TEMPLATE)) as connection:
+                connection.execute(roles_sql().encode())
+            owner = as_role(server.url(TEMPLATE), OWNER)
+            with Database(owner, max_size=1) as database:
+                migrate(database, app=APP)
             done.write_text(server.dsn)
     return server
 

@@ -371,6 +371,25 @@ def prune(
     raise typer.Exit(command.prune(config, dry_run=dry_run, as_json=as_json))
 
 
+@app.command()
+def roles(
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print what an administrator runs; asks no database.")
+    ] = False,
+    prefix: Annotated[
+        str, typer.Option(help="With --sql: before the name of each role.", metavar="PREFIX")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Say what the database's roles may do; part the application's from the owner's."""
+    from healing_pipeline.cli import roles as command
+
+    if sql:
+        raise typer.Exit(command.print_sql(prefix))
+    command.refuse_prefix(prefix)
+    raise typer.Exit(command.show(as_json=as_json))
+
+
 def main() -> None:
     """Run a command; a fault of ours is one line that names the cure, and an exit code of 1."""
     try:

@@ -14,14 +14,10 @@ from healing_pipeline.catalog.reading import read_text
 from healing_pipeline.catalog.second_opinion_section import SECTION
 from healing_pipeline.catalog.settings import DEFAULT_SIMULATOR_PORT, load_settings
 from healing_pipeline.cli.console import err, out, print_json
-from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog
 from healing_pipeline.providers.registry import provider_names
 from healing_pipeline.simulator.hosts import addresses
 from healing_pipeline.simulator.keys import default_keys
-from healing_pipeline.storage.database import URL_VARIABLE
-from healing_pipeline.storage.roles import warning_of
-from healing_pipeline.storage.spool_room import spool_bytes
 
 
 def init(config: Path, *, force: bool) -> None:
@@ -47,12 +43,10 @@ def check(config: Path, *, as_json: bool) -> int:
         simulated_hosts=addresses(DEFAULT_SIMULATOR_PORT),
         simulated_keys=default_keys(),
     )
-    problems += _of_environment()
     if not any(each.severity == "error" for each in problems):
         problems += _without_sdk(config, text)
     errors = sum(each.severity == "error" for each in problems)
-    url = os.environ.get(URL_VARIABLE, "").strip()
-    warning = None if errors or not url else warning_of(url)
+    warning = None if errors else _of_database()
     if as_json:
         found = {"path": str(config), "problems": [asdict(each) for each in problems]}
         print_json(found if warning is None else {**found, "database": warning})
@@ -66,7 +60,7 @@ def check(config: Path, *, as_json: bool) -> int:
         err.print(f"{errors} error{'s' if errors > 1 else ''}. Nothing was started or changed.")
         return 1
     if warning is not None:
-        out.print(f"{URL_VARIABLE}: warning: {warning}", markup=False, soft_wrap=True)
+        out.print(f"warning: {warning}", markup=False, soft_wrap=True)
     catalog = load_catalog(config, os.environ)
     out.print(
         f"{config}: {len(catalog.sources)} sources, {len(catalog.endpoints)} endpoints, "
@@ -75,13 +69,13 @@ def check(config: Path, *, as_json: bool) -> int:
     return 0
 
 
-def _of_environment() -> list[Problem]:
-    """What is wrong with the settings that belong to a machine and not to the file."""
-    try:
-        spool_bytes(os.environ)
-    except ConfigurationError as error:
-        return [Problem(1, error.problem, error.cure, "error")]
-    return []
+def _of_database() -> str | None:
+    """That the role of one's own server may do more than it should, where there is a server."""
+    from healing_pipeline.storage.database import URL_VARIABLE
+    from healing_pipeline.storage.roles import warning_of
+
+    url = os.environ.get(URL_VARIABLE, "").strip()
+    return warning_of(url) if url else None
 
 
 def _without_sdk(config: Path, text: str) -> list[Problem]:

@@ -55,6 +55,7 @@ from healing_pipeline.storage.database import (
 from healing_pipeline.storage.embedded import EmbeddedServer
 from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.probes import seed_schedule
+from healing_pipeline.storage.roles import warning_of
 
 # A daemon that looks at once at everything would begin with all endpoints in one second.
 FIRST_PROBES_WITHIN_S = 20.0
@@ -119,6 +120,8 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
         parts.callback(_stop_database, address)
         database = parts.enter_context(Database(address.url))
         bring_up_to_date(database, address.owner_url)
+        if warning := warning_of(address.url):
+            tell(warning)
         _schedule(database, catalog)
         socket = parts.enter_context(code_socket(plan.state_dir))
         surroundings = Surroundings(

@@ -20,6 +20,11 @@ from healing_pipeline.storage.statements import PACKAGE, load_statements
 
 OWNER, APP, READER = "healing_owner", "healing_app", "healing_reader"
 
+PART_THEM = (
+    "It needs neither. `healing roles --sql` prints what an administrator runs to part the "
+    "application's role from the owner's; docs/roles.md says how."
+)
+
 _SQL = load_statements("roles")
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,40}")
 
@@ -49,6 +54,21 @@ class Rights:
 def rights_of(connection: Connection[Any]) -> Rights:
     """The rights of the role that this connection has."""
     return Rights(**_SQL.rights(connection))
+
+
+def warning_of(url: str) -> str | None:
+    """What to say of a role that may do more than the application needs; None when it may not.
+
+    A database that does not answer is not asked twice: whoever needs it says so.
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=3) as connection:
+            rights = rights_of(connection)
+    except psycopg.Error:
+        return None
+    if rights.is_bound:
+        return None
+    return f"The role {rights.role} could change the schema or delete facts. {PART_THEM}"
 
 
 def grant_rights(connection: Connection[Any], app: str) -> None:
