@@ -65,6 +65,10 @@ class StorageError(HealingPipelineError):
     """The database cannot be used as it is."""
 
 
+class DatabaseAwayError(StorageError):
+    """The database does not answer; it may do so later, as it is."""
+
+
 class PortInUseError(HealingPipelineError):
     """Another program listens where we have to.
 

@@ -26,16 +26,16 @@ from healing_pipeline.catalog.problems import did_you_mean
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.channels.opening import open_channel
 from healing_pipeline.cli.console import out, print_json
-from healing_pipeline.control.alerts_process import AlertsProcess
+from healing_pipeline.control.alerts_process import LOOK_EVERY_S, AlertsProcess
 from healing_pipeline.control.delivering import Sender, senders_of
 from healing_pipeline.control.diagnosing import Diagnosing
-from healing_pipeline.errors import ConfigurationError
+from healing_pipeline.errors import ConfigurationError, DatabaseAwayError
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.incidents.detection import Severity
 from healing_pipeline.installation import load_catalog, state_dir, system_clock
 from healing_pipeline.storage import deliveries as outbox
 from healing_pipeline.storage.alerts import save_alert
-from healing_pipeline.storage.database import Database, resolve_database
+from healing_pipeline.storage.database import URL_VARIABLE, Database, resolve_database
 from healing_pipeline.storage.deliveries import SavedDelivery
 from healing_pipeline.storage.health_quarters import fold_quarters
 from healing_pipeline.storage.migration import bring_up_to_date
@@ -51,13 +51,18 @@ COLOURS = {"sent": "green", "failed": "bold red", "pending": "yellow", "merged":
 
 
 def run(config: Path) -> int:
-    """Evaluate and deliver until Ctrl-C or SIGTERM; 0 then."""
+    """Evaluate and deliver until Ctrl-C or SIGTERM; 0 then.
+
+    Whoever starts it with the machine need not see to it that PostgreSQL is there first.
+    """
     # Whoever tries a channel needs no rules.
     from healing_pipeline.control.alerting import Alerting
 
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
+    if not _awaited_database(config, stopped):
+        return 0
     with _outbox(config) as (catalog, database, clock):
         settings = catalog.alerts
         senders = _senders(settings.channels, settings, database, clock)
@@ -127,6 +132,27 @@ def deliveries(config: Path, *, retry: bool, as_json: bool) -> int:
         out.print(f"{again} that failed are tried again, by `healing up` or `healing alerts run`.")
     out.print(_table(f"Deliveries of the last {SHOWN_FOR.days} days", found))
     return 0
+
+
+def _awaited_database(config: Path, stopped: threading.Event) -> bool:
+    """Wait until the database answers, and say so once; False when it was to stop before that."""
+    load_catalog(config, os.environ)  # a mistake in it is told at once
+    if not os.environ.get(URL_VARIABLE, "").strip():
+        return True  # the embedded one is started, whoever needs it
+    said = False
+    while not stopped.is_set():
+        try:
+            resolve_database(os.environ, state_dir(os.environ)).close()
+        except DatabaseAwayError as error:
+            if not said:
+                _tell(system_clock().now(), f"Waiting for PostgreSQL: nobody is told yet. {error}")
+            said = True
+            stopped.wait(LOOK_EVERY_S)
+        else:
+            if said:
+                _tell(system_clock().now(), "PostgreSQL is there.")
+            return True
+    return False
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from healing_pipeline.errors import StorageError
+from healing_pipeline.errors import DatabaseAwayError, StorageError
 from healing_pipeline.storage.embedded import EmbeddedServer, url_of_running
 from healing_pipeline.storage.roles import APP, OWNER, settle_embedded
 
@@ -260,4 +260,4 @@ def _check(url: str) -> None:
     try:
         psycopg.connect(connection_info(url)).close()
     except psycopg.OperationalError as error:
-        raise StorageError(f"The database does not answer ({error}). {_CURE}") from None
+        raise DatabaseAwayError(f"The database does not answer ({error}). {_CURE}") from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from storage_samples import NOON
 from healing_pipeline.alerting.messages import Kind
 from healing_pipeline.catalog.default import write_default
 from healing_pipeline.cli import alerts_run
-from healing_pipeline.errors import ConfigurationError
+from healing_pipeline.errors import ConfigurationError, StorageError
 from healing_pipeline.storage.alerts import alerts_since
 from healing_pipeline.storage.database import URL_VARIABLE
 
@@ -94,3 +96,25 @@ def test_a_channel_that_does_not_take_the_test_is_named_with_its_cure(
 def test_a_channel_of_another_name_is_refused(config):
     with pytest.raises(ConfigurationError, match=r"'mali' is no channel.*mail"):
         alerts_run.try_channels(config, "mali", as_json=False)
+
+
+def test_what_tells_people_waits_for_a_database_that_is_away_and_says_so(
+    config, database_url, monkeypatch, capsys
+):
+    stopped = threading.Event()
+    monkeypatch.setenv("HEALING_DATABASE_URL", "postgresql://postgres@127.0.0.1:1/none")
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(alerts_run._awaited_database, config, stopped)
+        with pytest.raises(TimeoutError):
+            found.result(0.3)
+        monkeypatch.setenv("HEALING_DATABASE_URL", database_url)
+        assert found.result(10)
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.index("Waiting for PostgreSQL") < told.index("PostgreSQL is there.")
+    # Asked to stop while it waits, it stops; a URL that is none is an error at once.
+    monkeypatch.setenv("HEALING_DATABASE_URL", "postgresql://postgres@127.0.0.1:1/none")
+    stopped.set()
+    assert not alerts_run._awaited_database(config, stopped)
+    monkeypatch.setenv("HEALING_DATABASE_URL", "postgresql://[")
+    with pytest.raises(StorageError, match="cannot be read"):
+        alerts_run._awaited_database(config, threading.Event())
