@@ -14,10 +14,12 @@ from healing_pipeline.catalog.reading import read_text
 from healing_pipeline.catalog.second_opinion_section import SECTION
 from healing_pipeline.catalog.settings import DEFAULT_SIMULATOR_PORT, load_settings
 from healing_pipeline.cli.console import err, out, print_json
+from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog
 from healing_pipeline.providers.registry import provider_names
 from healing_pipeline.simulator.hosts import addresses
 from healing_pipeline.simulator.keys import default_keys
+from healing_pipeline.storage.spool_room import spool_bytes
 
 
 def init(config: Path, *, force: bool) -> None:
@@ -43,6 +45,7 @@ def check(config: Path, *, as_json: bool) -> int:
         simulated_hosts=addresses(DEFAULT_SIMULATOR_PORT),
         simulated_keys=default_keys(),
     )
+    problems += _of_environment()
     if not any(each.severity == "error" for each in problems):
         problems += _without_sdk(config, text)
     errors = sum(each.severity == "error" for each in problems)
@@ -67,6 +70,15 @@ def check(config: Path, *, as_json: bool) -> int:
         f"upstreams {catalog.upstreams}. No errors."
     )
     return 0
+
+
+def _of_environment() -> list[Problem]:
+    """What is wrong with the settings that belong to a machine and not to the file."""
+    try:
+        spool_bytes(os.environ)
+    except ConfigurationError as error:
+        return [Problem(1, error.problem, error.cure, "error")]
+    return []
 
 
 def _of_database() -> str | None:
