@@ -112,7 +112,7 @@ def test_a_look_holds_no_turn_on_the_schedule_while_it_waits_for_an_incident(
             if found != (0,):
                 break
             time.sleep(0.02)
-        hasten_all(other, [world.endpoint.id], NOON)
+        hasten_all(other, [world.endpoint.id], NOON - timedelta(minutes=1))
         other.commit()
         assert looking.result(10.0).probed == 1
     with database.connection() as connection:
