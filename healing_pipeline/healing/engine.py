@@ -203,8 +203,10 @@ class HealingEngine:
         limit_s = question.endpoint.deadline_s if timeout_s is None else timeout_s
         attempting = self._answering.primary(question, limit_s)
         await attempting.plain(last=True)
-        assert attempting.asking.latest is not None, "the last way is always asked"
-        return attempting.asking.latest
+        # A quota that is spent by our own count refuses even the last way.
+        seen = attempting.asking.latest or attempting.asking.refused
+        assert seen is not None, "it was asked, or it was refused"
+        return seen
 
     def plan_for(self, endpoint_id: str, failure: Verdict) -> Plan:
         """What would be tried for an endpoint that fails like this, and why; sends nothing."""

@@ -41,6 +41,8 @@ class Asking:
         Upstream calls made.
     latest : Observation or None
         The last of them.
+    refused : Observation or None
+        The last call that was not let through: its quota is spent, or its way is closed.
     met : Verdict or None
         What the request is being healed of.
     waited_s : float
@@ -57,6 +59,7 @@ class Asking:
         "held_back",
         "latest",
         "met",
+        "refused",
         "waited_s",
     )
 
@@ -66,6 +69,7 @@ class Asking:
         self._deadline_at = deadline_at
         self.calls = 0
         self.latest: Observation | None = None
+        self.refused: Observation | None = None
         self.met: Verdict | None = None
         self.waited_s = 0.0
         self.held_back = False
@@ -238,7 +242,8 @@ class Asking:
 
     def _refused(self, request: UpstreamRequest, why: str) -> Observation:
         known = FailureClass.RATE_LIMIT if self.met is None else self.met.failure_class
-        return Observation(request, NOTHING_SENT, Verdict(known, why), None, sent=False)
+        self.refused = Observation(request, NOTHING_SENT, Verdict(known, why), None, sent=False)
+        return self.refused
 
 
 def _are_alike(reading: Reading, last: Reading) -> bool:

@@ -177,6 +177,16 @@ def test_a_reader_who_wants_no_healing_gets_what_the_upstream_said_and_it_is_on_
     assert attempt.failure_class == FailureClass.SERVER_ERROR
 
 
+def test_a_reader_who_wants_no_healing_is_told_so_when_the_days_quota_is_spent():
+    """It was a fault of ours: nobody had thought of a call that may not be made at all."""
+    world = World(lambda request, at: good(), keys=("primary",), quota=Quota(per_day=1))
+    seen = [asyncio.run(world.engine.ask_plain("line/x")) for _ in range(3)]
+    assert [each.sent for each in seen] == [True, False, False]
+    assert "day" in seen[-1].verdict.evidence
+    assert seen[-1].response.status is None
+    assert len(world.sent) == 1
+
+
 def test_a_route_to_old_data_is_left_when_another_way_has_the_data_itself():
     def script(request, at):
         return good() if request.key_name == "spare" or at < 1 else bad(FailureClass.AUTH_ERROR)
