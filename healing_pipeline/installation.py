@@ -26,6 +26,9 @@ from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock, Send
 from healing_pipeline.healing.strategies.registry import all_strategies
+from healing_pipeline.probing.own_keys import MOST_DECODED, OwnKeys
+from healing_pipeline.probing.response import Response
+from healing_pipeline.providers.provider import UpstreamRequest
 from healing_pipeline.providers.registry import provider_named, provider_names
 
 STATE_DIR_VARIABLE = "HEALING_STATE_DIR"
@@ -138,6 +141,29 @@ def allowed_hosts(catalog: Catalog) -> Destinations:
     return destinations(catalog)
 
 
+def without_own_keys(send: Send, catalog: Catalog) -> Send:
+    """`send`, with a source's own keys cut out of what comes back from it."""
+    by_source = {
+        name: keys
+        for name, source in catalog.sources.items()
+        if (keys := OwnKeys(key.secret for key in source.keys))
+    }
+    if not by_source:
+        return send
+
+    async def struck(request: UpstreamRequest, timeout_s: float) -> Response:
+        response = await send(request, timeout_s)
+        keys = by_source.get(request.source)
+        if keys is None:
+            return response
+        if len(response.body) <= MOST_DECODED:
+            return keys.without(response)
+        # A long body is searched beside the event loop, as it is read.
+        return await asyncio.to_thread(keys.without, response)
+
+    return struck
+
+
 def build_engine(
     catalog: Catalog,
     *,
@@ -156,7 +182,7 @@ def build_engine(
     return HealingEngine(
         catalog=catalog,
         providers=providers,
-        send=send,
+        send=without_own_keys(send, catalog),
         clock=clock,
         random=random.Random(seed).random,  # noqa: S311 (jitter, not a secret)
         new_id=new_ids(),
