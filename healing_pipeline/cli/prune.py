@@ -21,7 +21,7 @@ from healing_pipeline.control.retention_run import RUN_NAMES, prune_installation
 from healing_pipeline.errors import HealingPipelineError
 from healing_pipeline.installation import state_dir
 from healing_pipeline.storage.database import Database, resolve_database
-from healing_pipeline.storage.migration import migrate
+from healing_pipeline.storage.migration import bring_up_to_date
 
 REASONS_SHOWN = 10
 
@@ -32,8 +32,8 @@ def prune(config: Path, *, dry_run: bool, as_json: bool) -> int:
     retention = load_settings(config, environ=os.environ).retention
     address = resolve_database(os.environ, state_dir(os.environ))
     try:
-        with Database(address.owner_url, max_size=2) as database:
-            migrate(database)
+        with Database(address.url, max_size=2) as database:
+            bring_up_to_date(database, address.owner_url)
         with _until_stopped(), _progress(shown=not as_json and not dry_run) as told:
             done = prune_installation(
                 address, retention, since, sources, datetime.now(UTC), dry_run=dry_run, told=told
