@@ -69,9 +69,7 @@ def planted(tmp_path) -> tuple[Catalog, dict[str, list[str]]]:
     keys: dict[str, list[str]] = {}
     sources = {}
     for name, source in found.sources.items():
-        own = [
-            replace(key, secret=f"kanari vogel/{name[:3]}&{key.name}+1~") for key in source.keys
-        ]
+        own = [replace(key, secret=f"kanari vogel/{name[:3]}&{key.name}+1~") for key in source.keys]
         keys[name] = [each.secret for each in own]
         sources[name] = replace(source, keys=tuple(own))
     return replace(found, sources=sources), keys
