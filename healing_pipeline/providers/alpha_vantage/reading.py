@@ -37,6 +37,7 @@ from healing_pipeline.providers.dates import iso_date
 from healing_pipeline.providers.instruments import coin, confirmed, currency_pair, from_ticker
 
 _NUMBERED = re.compile(r"^\d{1,2}[a-z]?[.:]\s*")
+LONG_TIME = len("2016-12-31 23:59:60")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2})?", re.ASCII)
 _IN_BRACKETS = re.compile(r"\(([^)]*)\)")
 _MISSING = (None, "None", "-", "")
@@ -88,6 +89,9 @@ def local_moment(said: str, zone: tzinfo) -> datetime | None:
         return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
     if _TIME.fullmatch(said) is None:
         return None
+    if len(said) == LONG_TIME and said.endswith(":60"):
+        # A leap second, which Python does not know: it belongs to the minute that it ends.
+        said = f"{said[:-2]}59"
     try:
         return datetime.fromisoformat(said).replace(tzinfo=zone).astimezone(UTC)
     except ValueError:
