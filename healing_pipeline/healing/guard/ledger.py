@@ -47,7 +47,7 @@ class Ledger:
 
     def refusal(self, wall_now: datetime, *, is_probe: bool) -> str | None:
         """Why the quota lets no call through by our own count; None when it does."""
-        if wall_now >= self._day_ends:
+        if self._is_another_day(wall_now):
             self._turn(wall_now)
         per_day, per_month = self._quota.per_day, self._quota.per_month
         if per_day is not None and self._day >= per_day:
@@ -72,7 +72,7 @@ class Ledger:
 
     def marked(self, wall_now: datetime) -> str | None:
         """What the provider said of the quota and still holds; None when nothing."""
-        if wall_now >= self._day_ends:
+        if self._is_another_day(wall_now):
             self._turn(wall_now)
         if self.is_marked_spent:
             return (
@@ -93,7 +93,7 @@ class Ledger:
 
     def count(self, wall_now: datetime, *, is_probe: bool) -> None:
         """Book one call."""
-        if wall_now >= self._day_ends:
+        if self._is_another_day(wall_now):
             self._turn(wall_now)
         self._day += 1
         self._month += 1
@@ -145,8 +145,15 @@ class Ledger:
             return f"the probes' share of its {per_month} calls of the month is spent"
         return None
 
+    def _is_another_day(self, wall_now: datetime) -> bool:
+        """Whether it is tomorrow; set back within a day or by one, the clock turns nothing.
+
+        Where it was further ahead, what was counted then would stand until that day comes.
+        """
+        return wall_now >= self._day_ends or self._day_ends - wall_now > timedelta(days=2)
+
     def _turn(self, wall_now: datetime) -> None:
-        """Begin a new day; a clock that was set back turns nothing."""
+        """Begin a new day."""
         midnight = wall_now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self._day_ends = midnight + timedelta(days=1)
         self._day = self._probes_day = 0
