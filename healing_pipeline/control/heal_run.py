@@ -75,6 +75,8 @@ def take(connection: Connection[Any], incident_id: int, now: datetime) -> Taken 
     )
     if moved is None:
         return None
+    mine = incidents.incident_by_id(connection, incident_id)
+    assert mine is not None, "it was moved in this transaction"
     return Taken(
         incident_id=incident_id,
         endpoint=incident.endpoint,
@@ -83,7 +85,7 @@ def take(connection: Connection[Any], incident_id: int, now: datetime) -> Taken 
         evidence=incident.evidence,
         began_at=incident.began_at,
         detected_at=incident.detected_at,
-        taken_at=now,
+        taken_at=mine.healing_since,
         own_outage=is_cut_off(connection),
     )
 

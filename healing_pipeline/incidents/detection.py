@@ -161,8 +161,12 @@ def _without_incident(failure: FailureClass, evidence: str, second_look: bool) -
 
 
 def overdue(incident: KnownIncident, now: datetime) -> Move | None:
-    """The move that time alone asks for: a lost heal run, or another try after a failed one."""
-    waited = now - incident.since
+    """The move that time alone asks for: a lost heal run, or another try after a failed one.
+
+    A state that began in the future tells of a clock that was set back: how long it lasts is not
+    known, and waiting until that moment comes again could be a wait of days.
+    """
+    waited = abs(now - incident.since)
     if incident.state is State.OPEN and waited > UNTAKEN_AFTER:
         return _move(incident, Signal.TRIED_AGAIN, "no heal run has taken it; asking again")
     if incident.state is State.HEALING and waited > HEAL_LOST_AFTER:

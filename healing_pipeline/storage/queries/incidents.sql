@@ -34,17 +34,22 @@ SELECT endpoint, incident_id, event_id
 
 -- name: move_incident(incident_id, from_state, to_state, signal, at, note, detail, asks_heal, strategy, fidelity, root_cause, place, severity, heal_since)$
 -- Move an incident on, if it is still where the caller believes it is, and say so in an event; with
--- `heal_since`, only if the heal that took it then is still the latest one.
+-- `heal_since`, only if the heal that took it then is still the latest one. A step is never earlier
+-- than the one before it, where the clock was set back: nothing lasts less than no time.
 -- Returns nothing when another worker got there first.
 WITH moved AS (
     UPDATE incident
        SET state = :to_state::text,
-           state_since = :at,
-           healing_since = CASE WHEN :to_state::text = 'healing' THEN :at ELSE healing_since END,
-           healed_at = CASE WHEN :to_state::text = 'healed' THEN COALESCE(healed_at, :at)
+           state_since = GREATEST(:at::timestamptz, state_since),
+           healing_since = CASE WHEN :to_state::text = 'healing'
+                                THEN GREATEST(:at::timestamptz, state_since)
+                                ELSE healing_since END,
+           healed_at = CASE WHEN :to_state::text = 'healed'
+                            THEN COALESCE(healed_at, GREATEST(:at::timestamptz, state_since))
                             ELSE healed_at END,
            heals = heals + (:to_state::text = 'healed')::int,
-           resolved_at = CASE WHEN :to_state::text = 'resolved' THEN :at::timestamptz END,
+           resolved_at = CASE WHEN :to_state::text = 'resolved'
+                              THEN GREATEST(:at::timestamptz, state_since) END,
            strategy = COALESCE(:strategy, strategy),
            fidelity = COALESCE(:fidelity::text, fidelity),
            root_cause = COALESCE(:root_cause, root_cause),
@@ -52,10 +57,10 @@ WITH moved AS (
            severity = COALESCE(:severity::text, severity)
      WHERE id = :incident_id AND state = :from_state::text
        AND (:heal_since::timestamptz IS NULL OR healing_since = :heal_since)
-    RETURNING id
+    RETURNING id, state_since
 )
 INSERT INTO incident_event (incident_id, at, signal, from_state, to_state, note, detail, asks_heal)
-SELECT id, :at, :signal, :from_state, :to_state, :note, :detail, :asks_heal FROM moved
+SELECT id, state_since, :signal, :from_state, :to_state, :note, :detail, :asks_heal FROM moved
 RETURNING id;
 
 -- name: open_incidents(source)
