@@ -24,7 +24,7 @@ from healing_pipeline.healing.memory import (
     RouteTable,
     SnapshotMemory,
 )
-from healing_pipeline.healing.strategy import Snapshot
+from healing_pipeline.healing.strategy import MOST_AHEAD, Snapshot
 from healing_pipeline.installation import (
     allowed_hosts,
     build_engine,
@@ -71,7 +71,7 @@ class Engine:
         if news.policy is not None:
             self.policy.put(news.policy)
         for each in news.snapshots:
-            self.remember(each)
+            self.remember(each, news.at)
         for calls in news.key_calls:
             if calls.source in self.catalog.sources:
                 self.engine.guard.seed(
@@ -84,8 +84,13 @@ class Engine:
                     probes_month=calls.month_probes,
                 )
 
-    def remember(self, fact: SnapshotFact) -> None:
-        """Take over one snapshot; an older one than ours changes nothing."""
+    def remember(self, fact: SnapshotFact, now: datetime) -> None:
+        """Take over one snapshot; an older one than ours changes nothing.
+
+        Nor does one from the future, written before the clock was set back: nobody knows its age.
+        """
+        if fact.fetched_at > now + MOST_AHEAD:
+            return
         self.snapshots.put(
             fact.endpoint,
             fact.request_key,
@@ -183,7 +188,7 @@ async def open_data_path(
         stack.push_async_callback(asyncio.to_thread, local.write)
         for each in await asyncio.to_thread(local.read, clock.now() - WORTH_TAKING):
             if each.endpoint in catalog.endpoints:
-                parts.remember(each)
+                parts.remember(each, clock.now())
         parts.policy.put(await asyncio.to_thread(kept.read))
         memory.start()
         await asyncio.to_thread(memory.wait, memory_within_s)

@@ -256,6 +256,7 @@ class Attempting:
             Snapshot(
                 healed.fetched_at, healed.reading, healed.body, healed.provider, healed.fidelity
             ),
+            self.parts.clock.now(),
         )
         now = self.parts.clock.monotonic()
         if snapshots.take_turn_to_tell(question.endpoint.id, question.key, now, SNAPSHOT_EVERY_S):

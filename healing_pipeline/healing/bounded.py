@@ -67,6 +67,11 @@ class Bounded(Generic[V]):
             oldest = next(iter(self._own), newest)
         return oldest
 
+    def change(self, work: Callable[[V], V]) -> None:
+        """Put another value in the place of each; of the same size."""
+        for kept in (self._own, self._windows):
+            kept.update({key: work(value) for key, value in kept.items()})
+
     def values(self) -> Iterator[V]:
         """All that is kept."""
         yield from self._own.values()

@@ -7,13 +7,14 @@ from outside (a heal run's route, a snapshot loaded at start, a policy) is put i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.healing.bounded import MOST_BYTES, Bounded
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.healing.strategy import Snapshot
+from healing_pipeline.healing.strategy import MOST_AHEAD, Snapshot
 from healing_pipeline.learning.policy import EMPTY, Policy
 from healing_pipeline.probing.failure_class import FailureClass
 
@@ -104,14 +105,31 @@ class SnapshotMemory:
         """The newest good data for a question."""
         return self._snapshots.get((endpoint_id, request_key))
 
-    def put(self, endpoint_id: str, request_key: str, snapshot: Snapshot) -> None:
-        """Keep `snapshot`, unless a newer one is there."""
+    def put(
+        self, endpoint_id: str, request_key: str, snapshot: Snapshot, now: datetime | None = None
+    ) -> None:
+        """Keep `snapshot`, unless a newer one is there.
+
+        Parameters
+        ----------
+        now : datetime, optional
+            Aware UTC. One that is known from a later moment is from before the clock was set back,
+            and no newer.
+        """
         key = (endpoint_id, request_key)
         known = self._snapshots.get(key)
         if known is not None and known.fetched_at > snapshot.fetched_at:
-            snapshot = known
+            is_of_its_time = now is None or known.fetched_at <= now + MOST_AHEAD
+            snapshot = known if is_of_its_time else snapshot
         for forgotten in self._snapshots.put(key, snapshot):
             self._told_at.pop(forgotten, None)
+
+    def set_back(self, by: timedelta) -> None:
+        """Go by a clock that was set back: all that is remembered is so much earlier by it.
+
+        Without this, data would look younger than it is, by as much.
+        """
+        self._snapshots.change(lambda each: replace(each, fetched_at=each.fetched_at - by))
 
     def take_turn_to_tell(
         self, endpoint_id: str, request_key: str, now: float, every_s: float

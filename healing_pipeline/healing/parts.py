@@ -15,6 +15,7 @@ from healing_pipeline.healing.guard.guard import Guard
 from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.strategy import Alternate, Way
 from healing_pipeline.healing.validation import Scrutiny
+from healing_pipeline.healing.wall_clock import WallClock
 from healing_pipeline.learning.belief import PLAIN_HEALS, Belief
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Response, Verdict
@@ -61,6 +62,8 @@ class Parts:
         What is down by what the attempts of this process say.
     sessions : dict
         Session tokens by (source, host name).
+    wall : WallClock
+        Notices when the clock is set back.
     """
 
     catalog: Catalog
@@ -78,6 +81,15 @@ class Parts:
     scrutiny: Scrutiny = field(default_factory=Scrutiny)
     batches: Batches = field(default_factory=Batches)
     sessions: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    wall: WallClock = field(default_factory=WallClock)
+
+    def moment(self) -> tuple[datetime, float]:
+        """Now, by both clocks; where the first was set back, what is remembered goes by it."""
+        now, monotonic_s = self.clock.now(), self.clock.monotonic()
+        by = self.wall.was_set_back(now, monotonic_s)
+        if by is not None:
+            self.snapshots.set_back(by)
+        return now, monotonic_s
 
     def doubt(
         self,

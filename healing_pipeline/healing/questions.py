@@ -46,6 +46,7 @@ def question_of(
     if params or path is not None:
         key = request_key(endpoint, params, path)
         _require_same_subject(endpoint, provider, params, path)
+    began_at, began = parts.moment()
     question = Question(
         request_id=parts.new_id(),
         endpoint=endpoint,
@@ -56,8 +57,8 @@ def question_of(
         key=key,
         accepts=endpoint.accepts if accepts is None else accepts,
         origin=origin,
-        began_at=parts.clock.now(),
-        began=parts.clock.monotonic(),
+        began_at=began_at,
+        began=began,
         incident_id=incident_id,
     )
     if key and question.line == replace(question, params=None, path=None).line:

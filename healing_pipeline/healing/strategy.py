@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, Protocol
 
@@ -39,6 +39,11 @@ class Applicability:
 
     ok: bool
     because: str
+
+
+# Clocks of several machines differ by some seconds. What is further ahead of ours was written
+# before a clock was set back, and nobody knows how old it is.
+MOST_AHEAD = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)

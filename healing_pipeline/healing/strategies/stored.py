@@ -5,7 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.healing.strategy import Applicability, Healed, NotHealed, Situation
+from healing_pipeline.healing.strategy import (
+    MOST_AHEAD,
+    Applicability,
+    Healed,
+    NotHealed,
+    Situation,
+)
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 
@@ -21,6 +27,9 @@ def may_serve(situation: Situation, max_age: timedelta) -> Applicability:
     if label not in situation.accepts:
         return Applicability(False, f"the reader does not accept {label}")
     age = situation.now - snapshot.fetched_at
+    if age < -MOST_AHEAD:
+        # By a clock that was set back since: it may be of yesterday.
+        return Applicability(False, f"the stored data is from {_text(-age)} ahead: of no known age")
     if age > max_age:
         return Applicability(False, f"the stored data is {_text(age)} old, over {max_age}")
     return Applicability(True, f"good data {_text(age)} old is at hand")
