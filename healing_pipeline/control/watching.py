@@ -27,8 +27,10 @@ from healing_pipeline.control.steps import RECOVERY_INTERVAL, Steps, apply_move
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.parts import Clock
+from healing_pipeline.healing.wall_clock import WallClock
 from healing_pipeline.incidents.detection import KnownIncident, Move, overdue
 from healing_pipeline.storage import incidents, observations
+from healing_pipeline.storage.clock_repairs import put_right
 from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.own_outages import OwnOutage, latest_own_outage
 
@@ -114,6 +116,7 @@ class Watcher:
         )
         self._steps = Steps(self._stored, clock)
         self._rounds: dict[str, Round] = {}
+        self._wall = WallClock()
 
     async def look(self, source: str, *, most: int = MOST) -> Look:
         """Look at a source once.
@@ -133,6 +136,9 @@ class Watcher:
         if self._own_connection.is_cut and not await self._own_connection.is_back():
             return Look(probed=0, skipped=0, bad=0, requests=(), own_outage=True)
         now = self._clock.now()
+        by = self._wall.was_set_back(now, self._clock.monotonic())
+        if by is not None:
+            await self._stored(partial(_put_right, now, by))
         around = self._rounds.setdefault(source, Round())
         agenda = await self._stored(partial(self._agenda, source, now, most))
         if agenda.outage is not None and agenda.outage.ended_at is None:
@@ -170,9 +176,12 @@ class Watcher:
         outage = latest_own_outage(connection)
         since = now - NEWS
         if outage is not None and outage.ended_at is not None:
-            # What readers met while we were cut off says nothing of the source.
-            since = max(since, outage.ended_at)
-        news = observations.reader_evidence(connection, source=source, since=since)
+            # What readers met while we were cut off says nothing of the source. An end that is
+            # still to come was noted before the clock was set back.
+            since = max(since, min(outage.ended_at, now))
+        news = observations.reader_evidence(
+            connection, source=source, since=since, until=now + NEWS
+        )
         rows = incidents.open_incidents(connection, source)
         open_ones = {each.endpoint: each for each in rows}
         wanted = {*due, *_news_of(news, open_ones)}
@@ -225,6 +234,10 @@ def _news_of(
         for each in news
         if verdict_of(each, has_incident=each.endpoint in open_ones) is not None
     ]
+
+
+def _put_right(now: datetime, by: timedelta, connection: Connection[Any]) -> None:
+    put_right(connection, now, by)
 
 
 def _requests(source: str, connection: Connection[Any]) -> tuple[HealRequest, ...]:

@@ -45,6 +45,7 @@ from healing_pipeline.stack.leftovers import end_leftovers
 from healing_pipeline.stack.ports import is_open, require_free
 from healing_pipeline.stack.processes import ProcessGroup
 from healing_pipeline.stack.supervision import Part, Supervisor
+from healing_pipeline.storage.clock_repairs import put_right
 from healing_pipeline.storage.database import (
     Database,
     DatabaseAddress,
@@ -256,11 +257,14 @@ def _server_part(server: EmbeddedServer) -> Part:
 
 def _schedule(database: Database, catalog: Catalog) -> None:
     spread = Random().random  # noqa: S311 (a schedule, not a secret)
+    now = datetime.now(UTC)
     with database.connection() as connection:
+        # The clock may have been set back while nobody looked.
+        put_right(connection, now)
         seed_schedule(
             connection,
             catalog.endpoints.values(),
-            datetime.now(UTC),
+            now,
             lambda: spread() * FIRST_PROBES_WITHIN_S / 60.0,
         )
 

@@ -38,10 +38,13 @@ class ReaderEvidence:
 
 
 def reader_evidence(
-    connection: Connection[Any], *, source: str, since: datetime
+    connection: Connection[Any], *, source: str, since: datetime, until: datetime | None = None
 ) -> list[ReaderEvidence]:
-    """What readers' plain calls met since a moment, for every endpoint that was asked."""
-    rows = _SQL.reader_evidence(connection, source=source, since=since)
+    """What readers' plain calls met since a moment, for every endpoint that was asked.
+
+    What comes after `until` was noted before the clock was set back, and is left out.
+    """
+    rows = _SQL.reader_evidence(connection, source=source, since=since, until=until)
     return [
         ReaderEvidence(**{**row, "failure_class": FailureClass(row["failure_class"])})
         for row in rows

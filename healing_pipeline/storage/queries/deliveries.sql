@@ -34,11 +34,14 @@ ON CONFLICT (alert_id, channel) DO NOTHING;
 -- that the death of whoever holds it gives it back at once. Only the oldest of a group can be
 -- claimed: two senders never have two messages of one group in hand, and the order is kept. The
 -- lock lets others refer to the row, which is how recipients are noted meanwhile.
+-- A try is put off by an hour at most: one that is due later than in two was put off before the
+-- clock was set back, and is due.
 -- Nothing: none is due, or others have them all. `only`: no message but this one.
 SELECT delivery.alert_id, delivery.tries, alert.group_id, alert.at
   FROM delivery
   JOIN alert ON alert.id = delivery.alert_id
- WHERE delivery.channel = :channel AND delivery.state = 'pending' AND delivery.next_at <= :now
+ WHERE delivery.channel = :channel AND delivery.state = 'pending'
+   AND (delivery.next_at <= :now OR delivery.next_at > :now::timestamptz + interval '2 hours')
    AND (:only::bigint IS NULL OR alert.id = :only::bigint)
    AND NOT EXISTS (
        SELECT FROM delivery earlier

@@ -1,15 +1,18 @@
 -- What the data path saw: every reader's request is an observation.
 
--- name: reader_evidence(source, since)
+-- name: reader_evidence(source, since, until)
 -- What readers' plain calls met since a moment, per endpoint: how many failed, and how many were
--- good since the newest failure. What they met before our own latest look, or before the endpoint's
+-- good since the newest failure. What comes after `until` was noted before the clock was
+-- set back, and is no news. What they met before our own latest look, or before the endpoint's
 -- last incident was resolved, is known already: it would open that incident again.
 -- Empty: nobody asked.
 WITH known AS (
     SELECT endpoint, max(at) AS until FROM (
-        SELECT endpoint, at FROM probe_result WHERE source = :source AND at >= :since
+        SELECT endpoint, at FROM probe_result
+         WHERE source = :source AND at BETWEEN :since AND COALESCE(:until::timestamptz, 'infinity')
         UNION ALL
-        SELECT endpoint, resolved_at FROM incident WHERE source = :source AND resolved_at >= :since
+        SELECT endpoint, resolved_at FROM incident
+         WHERE source = :source AND resolved_at BETWEEN :since AND COALESCE(:until::timestamptz, 'infinity')
     ) AS look
      GROUP BY endpoint
 ), plain AS (
@@ -17,7 +20,8 @@ WITH known AS (
            row_number() OVER (PARTITION BY endpoint ORDER BY at DESC, seq DESC) AS back
       FROM attempt
       LEFT JOIN known USING (endpoint)
-     WHERE source = :source AND at >= :since AND origin = 'reader' AND strategy = 'plain'
+     WHERE source = :source AND at BETWEEN :since AND COALESCE(:until::timestamptz, 'infinity')
+       AND origin = 'reader' AND strategy = 'plain'
        AND upstream_calls > 0  -- what our own limits kept back says nothing of the upstream
        AND (known.until IS NULL OR at > known.until)
 ), last_bad AS (
