@@ -29,9 +29,10 @@ from healing_pipeline.control.settling import settle
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.healing.answer import Answer
 from healing_pipeline.healing.facts import Fact, ProbeResult
+from healing_pipeline.installation import allowed_hosts
 from healing_pipeline.session import Session, open_session
 from healing_pipeline.storage.probes import seed_schedule
-from healing_pipeline.transport.reaching import reach
+from healing_pipeline.transport.reaching import Reach
 from healing_pipeline_tests.chaos.load_readers import share
 
 # What a machine of two cores gets done with Dagster's own runs.
@@ -76,7 +77,7 @@ class Prober:
             session.database,
             self._record,
             session.clock,
-            reach,
+            Reach(allowed_hosts(session.catalog)),
         )
         self.watcher.counts_from = counts_from
         endpoints = session.catalog.endpoints
