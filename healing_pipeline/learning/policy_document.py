@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from datetime import datetime
@@ -85,6 +86,15 @@ def _parameters(document: Mapping[str, Any]) -> Mapping[str, Parameters]:
     )
 
 
+def _tables(document: Mapping[str, Any]) -> Mapping[str, list[dict[str, Any]]]:
+    tables = dict(document.items())
+    for name, rows in tables.items():
+        if not isinstance(rows, list) or not all(isinstance(each, dict) for each in rows):
+            raise ValueError(f"the table {name!r} is none")
+    json.dumps(tables, allow_nan=False)  # what cannot be written again was never written by us
+    return MappingProxyType(tables)
+
+
 def _moment(text: Any) -> datetime | None:
     at = None if text is None else datetime.fromisoformat(text)
     if at is not None and at.tzinfo is None:
@@ -120,7 +130,7 @@ def parts_of(document: Any) -> dict[str, Any]:
                 {name: _changes(then) for name, then in document["after"].items()}
             ),
             "parameters": _parameters(document["parameters"]),
-            "tables": MappingProxyType(document["tables"]),
+            "tables": _tables(document["tables"]),
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this policy lacks something: {error!r}") from error

@@ -119,6 +119,9 @@ POLICY: dict[str, Any] = {
         {"as_of": "2026-03-02T12:00:00"},
         {"as_of": 5},
         {"tables": 7},
+        {"tables": "text"},
+        {"tables": {"t": "text"}},
+        {"tables": {"t": [{"a": math.nan}]}},
         {"outer": []},
     ],
 )
