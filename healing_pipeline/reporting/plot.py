@@ -1,4 +1,4 @@
-"""A picture of health: a bar per endpoint, live, healed and failed apart.
+"""A picture of health: a bar per endpoint, live, healed and failed apart; of many, the worst.
 
 matplotlib is imported inside: whoever imports this module may be a heal run.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 from healing_pipeline.reporting.health import HEALTHY, EndpointHealth, HealthReport
 
@@ -16,13 +17,20 @@ LIVE, HEALED, FAILED, IDLE = "#009E73", "#E69F00", "#D55E00", "#CCCCCC"
 # The picture is stored with the event; past this it would weigh on Dagster's event log.
 MOST_BYTES = 100_000
 
+# More bars nobody reads, and a picture of thousands cannot be drawn at all.
+MOST_BARS = 60
+
 
 def health_plot(report: HealthReport) -> str:
     """Draw the report as Markdown with an embedded PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = sorted(report.rows, key=lambda each: (each.source, each.endpoint), reverse=True)
+    rows = sorted(
+        worst_of(report.rows, MOST_BARS),
+        key=lambda each: (each.source, each.endpoint),
+        reverse=True,
+    )
     figure = Figure(figsize=(8, max(2.0, 0.17 * len(rows) + 1)), dpi=80, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -39,7 +47,12 @@ def health_plot(report: HealthReport) -> str:
     axes.tick_params(axis="y", labelsize=6)
     axes.margins(y=0.01)
     hours = report.window_s / 3600
-    axes.set_title(f"Health over {hours:g} h to {report.report_at:%Y-%m-%d %H:%M} UTC", fontsize=9)
+    of_all = (
+        f", the {len(rows)} worst of {len(report.rows):,}" if len(rows) < len(report.rows) else ""
+    )
+    axes.set_title(
+        f"Health over {hours:g} h to {report.report_at:%Y-%m-%d %H:%M} UTC{of_all}", fontsize=9
+    )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, fontsize=7, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
@@ -47,6 +60,13 @@ def health_plot(report: HealthReport) -> str:
     if len(image) > MOST_BYTES:
         return f"The plot of {len(rows)} endpoints is too large to store; see `healing report`."
     return f"![health](data:image/png;base64,{base64.b64encode(image).decode()})"
+
+
+def worst_of(rows: Sequence[EndpointHealth], most: int) -> list[EndpointHealth]:
+    """So many rows at most, the least healthy first."""
+    return sorted(rows, key=lambda each: (each.state == HEALTHY, shares(each)[0], each.endpoint))[
+        :most
+    ]
 
 
 def shares(row: EndpointHealth) -> tuple[float, float, float, float]:

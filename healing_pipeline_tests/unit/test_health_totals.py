@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healing_pipeline.reporting import plot
 from healing_pipeline.reporting.columns import HEALTH_COLUMNS, MARKET_DATA_COLUMNS
 from healing_pipeline.reporting.health import HEALTHY, HealthReport, totals
-from healing_pipeline.reporting.plot import MOST_BYTES, health_plot, shares
+from healing_pipeline.reporting.plot import MOST_BYTES, health_plot, shares, worst_of
 from healing_pipeline.storage.reports import HealthRow
 
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -109,3 +110,14 @@ def test_the_picture_of_the_shipped_catalog_is_a_png_small_enough_to_store():
 
 def test_a_report_without_endpoints_can_be_drawn():
     assert health_plot(HealthReport(AT, 3600, [])).startswith("![health]")
+
+
+def test_of_ten_thousand_endpoints_the_least_healthy_are_drawn(monkeypatch):
+    """With a bar for each there was no picture at all, and no report."""
+    monkeypatch.setattr(plot, "MOST_BARS", 3)  # as many as it takes: each takes its time
+    many = [Row(f"yahoo/{number:05}", requests=10) for number in range(10_000)]
+    ill = replace(many[7_777], state="open", reader_errors=9)
+    many[7_777] = ill
+    drawn = health_plot(HealthReport(AT, 3600.0, many))
+    assert drawn.startswith("![health](data:image/png;base64,")
+    assert worst_of([*many], 3)[0] is ill
