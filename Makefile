@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types unit explore drills soak chaos bench screenshots lock clean
+.PHONY: help setup run test check lint audit types unit explore drills soak chaos bench screenshots lock clean
 SEED ?= 1
 TRIALS ?=
 
@@ -37,6 +37,10 @@ check: setup lint types unit ## the quick half of `make test`
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+audit: setup ## bandit over our code, and known vulnerabilities of the locked dependencies
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive healing_pipeline
+	@$(BIN)/python scripts/audit_dependencies.py
 
 types: setup
 	@$(BIN)/mypy

@@ -184,7 +184,7 @@ def build_engine(
         providers=providers,
         send=without_own_keys(send, catalog),
         clock=clock,
-        random=random.Random(seed).random,  # noqa: S311 (jitter, not a secret)
+        random=random.Random(seed).random,  # noqa: S311 (jitter, not a secret)  # nosec B311
         new_id=new_ids(),
         record=record,
         snapshots=snapshots,

@@ -172,7 +172,7 @@ def _senders(
     channels: Sequence[ChannelSettings], settings: AlertSettings, database: Database, clock: Clock
 ) -> tuple[Sender, ...]:
     opened = {each.name: open_channel(each, os.environ) for each in channels}
-    chance = random.Random().random  # noqa: S311 (spreads tries, no secret)
+    chance = random.Random().random  # noqa: S311 (spreads tries, no secret)  # nosec B311
     return senders_of(opened, database, settings, now=clock.now, chance=chance)
 
 

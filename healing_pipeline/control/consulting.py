@@ -215,7 +215,7 @@ def _start(
         "at": now.timestamp(),
         "began": began,
     }
-    process = subprocess.Popen(  # noqa: S603 (our own module)
+    process = subprocess.Popen(  # noqa: S603 (our own module)  # nosec B603
         [sys.executable, "-c", PROCESS.format(nice=nice, module=MODULE)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -154,7 +154,7 @@ async def warm_up(drill: Drill, progress: Progress) -> None:
 async def watch(drill: Drill, every_s: float = PROBE_INTERVAL_S) -> None:
     """Let every endpoint be probed, as often as a drill wants, each at a moment of its own."""
     watched = [replace(each, interval_s=every_s) for each in drill.catalog.endpoints.values()]
-    spread = Random(f"schedule:{drill.seed}").random  # noqa: S311 (a schedule, not a secret)
+    spread = Random(f"schedule:{drill.seed}").random  # noqa: S311 (a schedule, not a secret)  # nosec B311
     await drill.store(
         lambda connection: probes.seed_schedule(connection, watched, drill.clock.now(), spread)
     )

@@ -45,7 +45,7 @@ def arrivals(
     tuple of Arrival
         Ascending in time.
     """
-    rng = random.Random(f"arrivals:{seed}")  # noqa: S311 (a schedule, not a secret)
+    rng = random.Random(f"arrivals:{seed}")  # noqa: S311 (a schedule, not a secret)  # nosec B311
     drawn = []
     at_s = rng.expovariate(requests_per_s)
     while at_s < duration_s:

@@ -148,7 +148,7 @@ class ControlPath:
         """
         log = self._group.log_dir / "run_times.log"
         with log.open("wb") as errors:
-            done = subprocess.run(
+            done = subprocess.run(  # nosec B603
                 [sys.executable, "-m", "healing_pipeline.orchestration.run_times"],
                 env=self._env,
                 cwd=self._surroundings.root,

@@ -158,7 +158,7 @@ def start_zygote(settings: Settings) -> subprocess.Popen[bytes] | None:
         except BlockingIOError:
             return None
         with _log(settings.log) as log:
-            started = subprocess.Popen(  # noqa: S603 (our own module, no shell)
+            started = subprocess.Popen(  # noqa: S603 (our own module, no shell)  # nosec B603
                 [sys.executable, "-P", "-m", MODULE, str(lock), settings.to_json()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -188,7 +188,7 @@ def _started(options: list[str], base_port: int | None) -> tuple[subprocess.Pope
     for _ in range(10):
         port = _free_block() if base_port is None else base_port
         command = [sys.executable, "-m", "healing_pipeline.simulator", f"--port={port}", *options]
-        process = subprocess.Popen(  # noqa: S603 - our own module, our own options
+        process = subprocess.Popen(  # noqa: S603 - our own module, our own options  # nosec B603
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         code = _wait_ready(process, port)
@@ -236,7 +236,7 @@ def _free_block() -> int:
     """The first port of a block that is free at this moment."""
     size = len(HOSTS) + 1
     for _ in range(200):
-        base = random.randrange(*_PORTS)  # noqa: S311 - not a secret
+        base = random.randrange(*_PORTS)  # noqa: S311 - not a secret  # nosec B311
         if all(_is_free(base + offset) for offset in range(size)):
             return base
     raise SimulatorError(f"No {size} free ports in a row were found. Give a base_port.")

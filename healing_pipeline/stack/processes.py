@@ -206,7 +206,7 @@ def _last_words(child: Child) -> str:
 
 def _started(command: Command, log: Path, mode: str) -> subprocess.Popen[bytes]:
     with log.open(mode) as output:
-        return subprocess.Popen(  # noqa: S603 (our own commands, no shell)
+        return subprocess.Popen(  # noqa: S603 (our own commands, no shell)  # nosec B603
             command.words,
             env=dict(command.env),
             cwd=command.cwd,

@@ -18,7 +18,7 @@ from healing_pipeline.client import AsyncHealingClient
 
 async def read(client: AsyncHealingClient, requests_per_s: float, seed: int) -> None:
     """Ask for one endpoint after the other, at random moments, until cancelled."""
-    rng = Random(f"readers:{seed}")  # noqa: S311 (traffic, not a secret)
+    rng = Random(f"readers:{seed}")  # noqa: S311 (traffic, not a secret)  # nosec B311
     endpoints = client.endpoints
     # A website that is up has shown every page before; start where it stands.
     await client.fetch_many(endpoints)

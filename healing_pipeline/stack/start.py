@@ -256,7 +256,7 @@ def _server_part(server: EmbeddedServer) -> Part:
 
 
 def _schedule(database: Database, catalog: Catalog) -> None:
-    spread = Random().random  # noqa: S311 (a schedule, not a secret)
+    spread = Random().random  # noqa: S311 (a schedule, not a secret)  # nosec B311
     now = datetime.now(UTC)
     with database.connection() as connection:
         # The clock may have been set back while nobody looked.

@@ -27,7 +27,7 @@ from healing_pipeline.web.dashboard.guard import is_loopback
 from healing_pipeline.web.doorway import Doorway
 from healing_pipeline.web.gateway import Gateway
 
-TOKEN_VARIABLE = "HEALING_GATEWAY_TOKEN"  # noqa: S105 (a variable's name)
+TOKEN_VARIABLE = "HEALING_GATEWAY_TOKEN"  # noqa: S105 (a variable's name)  # nosec B105
 READER_VARIABLE = "HEALING_GATEWAY_READER_TOKEN"
 DEFAULT_PORT = 8888
 SHORTEST_TOKEN = 16

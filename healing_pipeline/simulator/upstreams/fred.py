@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
-from xml.sax.saxutils import quoteattr
+
+# It writes XML; nothing is parsed with it.
+from xml.sax.saxutils import quoteattr  # nosec B406
 
 from healing_pipeline.simulator import series
 from healing_pipeline.simulator.market import FIRST_DAY, Market, is_known
