@@ -28,6 +28,9 @@ Result = TypeVar("Result")
 
 SHORTEST_DEADLINE_S, LONGEST_DEADLINE_S = 0.1, 60.0
 
+# Of many endpoints that are read together, so many are under way.
+AT_ONCE = 100
+
 
 class ClosedError(HealingPipelineError):
     """A client was used before it was opened, or after it was closed."""
@@ -130,8 +133,17 @@ class AsyncHealingClient:
         )
 
     async def fetch_many(self, endpoints: Iterable[str]) -> list[Answer | HealingFailed]:
-        """Read many endpoints at once, each inside its own deadline; the ends in their order."""
-        return list(await asyncio.gather(*(self.fetch(each) for each in endpoints)))
+        """Read many endpoints, each inside its own deadline; the ends in their order.
+
+        A hundred at once: more would only wait for each other, until their deadlines are over.
+        """
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def one(endpoint: str) -> Answer | HealingFailed:
+            async with places:
+                return await self.fetch(endpoint)
+
+        return list(await asyncio.gather(*(one(each) for each in endpoints)))
 
     async def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until what was read since the last time is in PostgreSQL; False where it is not.
@@ -232,7 +244,7 @@ class HealingClient:
         )
 
     def fetch_many(self, endpoints: Iterable[str]) -> list[Answer | HealingFailed]:
-        """Read many endpoints at once; see `AsyncHealingClient.fetch_many`."""
+        """Read many endpoints; see `AsyncHealingClient.fetch_many`."""
         return self._call(partial(self._client.fetch_many, endpoints))
 
     def flush(self, timeout_s: float = 5.0) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from test_memory import snapshot
 from test_validation_scrutiny import QUOTES, Looks, quote, walk
 from worlds import START
 
+from healing_pipeline.client import AT_ONCE, AsyncHealingClient
 from healing_pipeline.healing.bounded import Bounded
 from healing_pipeline.healing.memory import SnapshotMemory
 from healing_pipeline.healing.validation import Scrutiny
@@ -76,3 +78,21 @@ def test_the_nearest_of_many_names_are_found_while_nobody_waits():
         )
     # With difflib over all of them each takes more than a second.
     assert (time.process_time() - began) / 40 < 0.1
+
+
+def test_of_ten_thousand_endpoints_that_are_read_together_a_hundred_are_under_way():
+    """All at once, they would wait for each other until their deadlines were over."""
+    under_way = most = 0
+
+    class Client(AsyncHealingClient):
+        async def fetch(self, endpoint, **options):
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0)
+            under_way -= 1
+            return endpoint
+
+    names = [str(number) for number in range(MANY)]
+    assert asyncio.run(Client().fetch_many(names)) == names
+    assert most == AT_ONCE
