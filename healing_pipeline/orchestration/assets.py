@@ -5,12 +5,14 @@ must not pay for them.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
 import dagster as dg
 
 from healing_pipeline.healing.answer import Answer, HealingFailed
+from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.orchestration.resources import HealingClientResource, HealingResource
 from healing_pipeline.reporting.columns import HEALTH_COLUMNS, MARKET_DATA_COLUMNS, Column
 
@@ -20,6 +22,9 @@ OWNERS = ["team:reliability"]
 ONE_CORE = "one_core"
 
 DATABASE_WITHIN_S = 30.0
+
+# Rows of a table in an event of Dagster's; the tables of PostgreSQL have them all.
+MOST_RECORDS = 500
 
 
 def table_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
@@ -63,7 +68,7 @@ def market_data(
         context.log.warning("PostgreSQL is away: what was read waits on disk until it is back.")
     rows = [_data_row(each) for each in ends]
     failed = [each for each in ends if isinstance(each, HealingFailed)]
-    for each in failed:
+    for each in failed[:MOST_RECORDS]:
         context.log.warning(f"{each.endpoint}: {each.verdict.evidence}")
     frame = pd.DataFrame(rows, columns=[each.name for each in MARKET_DATA_COLUMNS])
     counts = Counter(frame["fidelity"].fillna("failed"))
@@ -72,7 +77,9 @@ def market_data(
             "dagster/row_count": len(frame),
             "failed": len(failed),
             **{f"fidelity_{name}": int(count) for name, count in sorted(counts.items())},
-            "answers": records_table(rows, MARKET_DATA_COLUMNS),
+            "answers": records_table(
+                worst_of(rows, lambda row: row["fidelity"] == Fidelity.EXACT), MARKET_DATA_COLUMNS
+            ),
         }
     )
 
@@ -97,6 +104,7 @@ def health_report(
     import pandas as pd
 
     from healing_pipeline.control.report_run import make_report
+    from healing_pipeline.reporting.health import HEALTHY
     from healing_pipeline.reporting.plot import health_plot
 
     session = healing.session()
@@ -138,7 +146,9 @@ def health_report(
             "reader_errors": totals.reader_errors,
             "healing_rate": "nothing met" if totals.healing_rate is None else totals.healing_rate,
             "by_source": dg.MetadataValue.md(markdown_table(by_source.reset_index())),
-            "health": records_table(rows, HEALTH_COLUMNS),
+            "health": records_table(
+                worst_of(rows, lambda row: row["state"] == HEALTHY), HEALTH_COLUMNS
+            ),
             "plot": dg.MetadataValue.md(health_plot(report)),
         }
     )
@@ -163,6 +173,13 @@ def _data_row(end: Answer | HealingFailed) -> dict[str, Any]:
         "newest": None if answer is None else answer.reading.points[-1].value,
         "seconds": round(end.seconds, 4),
     }
+
+
+def worst_of(
+    rows: list[dict[str, Any]], is_well: Callable[[dict[str, Any]], bool]
+) -> list[dict[str, Any]]:
+    """All rows, or of too many for an event those that are not well, and then others."""
+    return rows if len(rows) <= MOST_RECORDS else sorted(rows, key=is_well)[:MOST_RECORDS]
 
 
 def records_table(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> dg.TableMetadataValue:
