@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -30,6 +31,7 @@ __all__ = [
     "Decision",
     "Fact",
     "Json",
+    "LaterVersionError",
     "Origin",
     "ProbeResult",
     "SnapshotFact",
@@ -77,11 +79,22 @@ COLUMNS: dict[type[Fact], tuple[str, ...]] = {
 }
 
 _NAMES = {kind: tuple(each.name for each in fields(kind)) for kind in TABLES}
+
+# Another where facts have other names or parts.
+_SHAPE = repr(sorted((TABLES[kind], _NAMES[kind]) for kind in TABLES))
+FORMAT = sha256(_SHAPE.encode()).hexdigest()[:8]
+    :8
+]
+
 _TIMES = frozenset({"at", "as_of", "fetched_at"})
 _IDS = frozenset({"id", "request_id", "confirms"})
 
 # What JSON of another form than ours makes raise on the way to a fact.
 _NO_FACT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+class LaterVersionError(ValueError):
+    """A line says more than this version knows of: a later one wrote it, and can read it."""
 
 
 def row_of(fact: Fact) -> tuple[object, ...]:
@@ -110,12 +123,17 @@ def fact_of(line: str) -> Fact:
 
     Raises
     ------
+    LaterVersionError
+        If it is a fact of a kind, or with a part, that this version does not know.
     ValueError
         If the line is torn, of another program, or holds what its table does not take.
     """
     try:
         values: dict[str, Any] = json.loads(line)
-        kind = _KINDS[values.pop("fact")]
+        name = values.pop("fact")
+        if name not in _KINDS or not values.keys() <= set(_NAMES[_KINDS[name]]):
+            raise LaterVersionError(f"of a later version: {name!s:.40}")
+        kind = _KINDS[name]
         for name, value in values.items():
             if value is None:
                 continue
@@ -128,6 +146,8 @@ def fact_of(line: str) -> Fact:
             elif name == "reading":
                 values[name] = reading_of(value)
         fact = kind(**values)
+    except LaterVersionError:
+        raise
     except _NO_FACT as error:
         raise ValueError(f"no fact: {type(error).__name__}: {error}") from error
     if (why := unsound(fact)) is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 
 from healing_pipeline.healing.facts import Fact
-from healing_pipeline.storage.facts import fact_of
+from healing_pipeline.storage.facts import LaterVersionError, fact_of
 from healing_pipeline.storage.spool import LeftOver, left_over
 from healing_pipeline.storage.storing import Storing
 
@@ -63,6 +63,8 @@ class Replaying:
         for line in lines:
             try:
                 facts.append(fact_of(line))
+            except LaterVersionError:
+                self._storing.keep_for_later(line)
             except ValueError as error:
                 self._storing.reject(line, error)
         return facts

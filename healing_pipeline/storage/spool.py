@@ -11,9 +11,13 @@ import os
 from itertools import islice
 from pathlib import Path
 
+from healing_pipeline.storage.facts import FORMAT
 from healing_pipeline.storage.worth import Worth
 
 REJECTED = "rejected.jsonl"
+# Lines that a later version wrote, set aside by one that knows facts of that format only: whoever
+# knows another has a look at them.
+LATER = "later-{}.jsonl"
 
 
 class LeftOver:
@@ -46,7 +50,26 @@ def files_in(folder: Path, worth: Worth | None = None) -> list[Path]:
     """Files of facts, the oldest first; none where there is no folder."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.glob(f"*{ending(worth)}") if path.name != REJECTED)
+    aside = {REJECTED, LATER.format(FORMAT)}
+    return sorted(path for path in folder.glob(f"*{ending(worth)}") if path.name not in aside)
+
+
+def keep_for_later(folder: Path, line: str) -> None:
+    """Set a line aside for a version that knows what it says.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    path = folder / LATER.format(FORMAT)
+    while True:
+        with path.open("ab") as file:
+            # Whoever knows more may be replaying it, and removes it then.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if is_same_file(file.fileno(), path):
+                file.write(line.encode("utf-8", "replace") + b"\n")
+                return
 
 
 def left_over(folder: Path, worth: Worth | None = None) -> LeftOver | None:

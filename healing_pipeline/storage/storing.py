@@ -12,7 +12,7 @@ from healing_pipeline.healing.facts import Fact
 from healing_pipeline.storage.counters import Tally
 from healing_pipeline.storage.fact_store import FactStore, is_facts_fault
 from healing_pipeline.storage.facts import line_of
-from healing_pipeline.storage.spool import REJECTED
+from healing_pipeline.storage.spool import REJECTED, keep_for_later
 
 _LOG = logging.getLogger(__name__)
 
@@ -79,6 +79,11 @@ class Storing:
             with (self._folder / REJECTED).open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         self._tally.add("dropped")
+
+    def keep_for_later(self, line: str) -> None:
+        """Set a line of a later version aside, where that one finds it."""
+        _LOG.warning("a fact of a later version waits in %s until that one runs", self._folder)
+        keep_for_later(self._folder, line)
 
     def close(self) -> None:
         """Hang up."""

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
+from contextlib import closing
 
 import psycopg
 import pytest
+from storage_samples import attempt
 
 from healing_pipeline.errors import StorageError
+from healing_pipeline.storage import replaying, spool, storing
 from healing_pipeline.storage.database import Database
+from healing_pipeline.storage.facts import FORMAT, fact_of, line_of
 from healing_pipeline.storage.migration import bring_up_to_date, known_migrations, migrate
+from healing_pipeline.storage.recorder import Recorder
+from healing_pipeline.storage.spool import LATER, files_in
 from healing_pipeline_tests.chaos import old_databases, upgraded
 
 NEWEST = len(known_migrations())
@@ -66,3 +74,40 @@ def test_a_later_versions_database_is_refused_in_one_line_and_left_as_it_is(data
         with pytest.raises(StorageError, match=r"of_later.*Install") as caught:
             bring_up_to_date(database, owner_url)
         assert "\n" not in str(caught.value)
+
+
+def test_spooled_facts_of_an_earlier_version_are_stored_and_of_a_later_one_kept_for_it(
+    database, database_url, tmp_path, monkeypatch
+):
+    """Earlier ones lack what came since; later ones say what this version has no column for."""
+    old, new = attempt(), attempt()
+    earlier = json.loads(line_of(old))
+    del earlier["met"], earlier["late"]
+    later = [
+        json.dumps({**json.loads(line_of(new)), "colour": "blue"}),
+        json.dumps({"fact": "verdict", "id": str(new.id)}),
+    ]
+    lines = [later[0], json.dumps(earlier), later[1]]
+    (tmp_path / "20260302T120000-1.jsonl").write_text("\n".join(lines) + "\n")
+    kept = tmp_path / LATER.format(FORMAT)
+
+    def replayed() -> list[object]:
+        with closing(Recorder(database_url, tmp_path)):
+            until = time.monotonic() + 10
+            while files_in(tmp_path) and time.monotonic() < until:
+                time.sleep(0.02)
+        assert files_in(tmp_path) == []
+        with database.connection() as connection:
+            return [one for (one,) in connection.execute("SELECT id FROM attempt ORDER BY seq")]
+
+    for _ in range(2):
+        assert replayed() == [old.id]
+        assert kept.read_text().splitlines() == later
+    # The version that wrote them: it knows facts of another format.
+    for module in (spool, storing):
+        monkeypatch.setattr(module, "FORMAT", "another", raising=False)
+    monkeypatch.setattr(
+        replaying, "fact_of", lambda line: fact_of(line.replace(', "colour": "blue"', ""))
+    )
+    assert replayed() == [old.id, new.id]
+    assert (tmp_path / LATER.format("another")).read_text().splitlines() == later[1:]
