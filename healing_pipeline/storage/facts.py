@@ -83,8 +83,6 @@ _NAMES = {kind: tuple(each.name for each in fields(kind)) for kind in TABLES}
 # Another where facts have other names or parts.
 _SHAPE = repr(sorted((TABLES[kind], _NAMES[kind]) for kind in TABLES))
 FORMAT = sha256(_SHAPE.encode()).hexdigest()[:8]
-    :8
-]
 
 _TIMES = frozenset({"at", "as_of", "fetched_at"})
 _IDS = frozenset({"id", "request_id", "confirms"})
