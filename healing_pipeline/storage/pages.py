@@ -155,6 +155,12 @@ def probes_between(
     return [ProbeResult(**row) for row in rows]
 
 
+def facts_since(connection: Connection[Any]) -> datetime | None:
+    """The moment before which attempts, answers and probes were pruned; None when none were."""
+    since: datetime | None = _SQL.facts_since(connection)
+    return since
+
+
 def readers_meanwhile(
     connection: Connection[Any], endpoint: str, since: datetime, until: datetime
 ) -> list[Meanwhile]:

@@ -26,6 +26,7 @@ from healing_pipeline.storage.pages import (
     decisions_of_requests,
     deliveries_of,
     events_of_incidents,
+    facts_since,
     failed_readers,
     heal_attempts,
     incidents_before,
@@ -89,6 +90,9 @@ class IncidentStory:
         How readers fared while it lasted; the newest requests without an answer.
     joint : JointStory or None
         Of the joint incident that it belongs to.
+    facts_since : datetime or None
+        Where it began before this, facts of its time were pruned: what is counted is a part at
+        most.
     """
 
     incident: IncidentRow
@@ -102,6 +106,12 @@ class IncidentStory:
     group: AlertGroup | None
     alerts: list[SavedAlert]
     deliveries: dict[int, list[DeliveryRow]]
+    facts_since: datetime | None = None
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether facts of its time were taken away."""
+        return self.facts_since is not None and self.incident.began_at < self.facts_since
 
 
 def endpoint_story(
@@ -151,4 +161,6 @@ def incident_story(
         group=group_of_incident(connection, incident_id),
         alerts=alerts,
         deliveries=deliveries_of(connection, [each.id for each in alerts]),
+        # Those of an open incident are kept.
+        facts_since=None if incident.resolved_at is None else facts_since(connection),
     )

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from uuid import uuid4
 
+import psycopg
 import pytest
 from dashboard_visits import (
     AAPL,
@@ -88,6 +89,19 @@ def test_an_incident_that_nothing_healed_shows_what_was_tried_and_that_it_goes_o
     assert "healing failed" in said
     assert "open for 1 h" in said
     assert "not healed yet" in said
+
+
+def test_an_incident_that_outlives_its_facts_does_not_say_that_nobody_read(visitor):
+    """Its page once told of an old outage that none of 0 readers had gone without an answer."""
+    number = an_incident(visitor.url, *OVER)
+    stored(visitor.url, answer(at=later(10)))
+    page = f"/health-dashboard/incidents/{number}"
+    assert "Readers without an answer none of 1" in text_of(visitor.page(page))
+    with psycopg.connect(visitor.url) as connection:
+        connection.execute("UPDATE healing.pruned SET until = %s", [later(86_400)])
+    said = text_of(visitor.page(page))
+    assert "Readers without an answer not known any more" in said
+    assert "Nobody read it" not in said
 
 
 def test_an_endpoints_page_shows_state_day_incidents_and_what_was_sent(visitor):

@@ -163,6 +163,10 @@ SELECT day, asked.healed, tried.first_try, judged.headroom
  WHERE COALESCE(asked.healed, tried.first_try, judged.headroom) IS NOT NULL
  ORDER BY day;
 
+-- name: facts_since()$
+-- Attempts, answers and probes from before this moment were pruned. Null: none ever were.
+SELECT NULLIF(until, '-infinity') FROM pruned WHERE kind = 'detail';
+
 -- name: readers_of(endpoints, from_at, to_at)^
 -- Readers' requests for some endpoints in [from_at, to_at), and those without an answer.
 SELECT count(*) AS readers, count(*) FILTER (WHERE failed) AS without_answer

@@ -62,6 +62,7 @@ def pages_of(dashboard: Dashboard) -> list[BaseRoute]:
             readers=sum(each.requests for each in story.meanwhile),
             unanswered_count=unanswered_count,
             unanswered=story.unanswered,
+            pruned_before=story.facts_since if story.is_pruned else None,
             group=story.group,
             alerts=story.alerts,
             deliveries=story.deliveries,
