@@ -89,8 +89,9 @@ SELECT call.id, call.at, call.incident_id, call.service, call.model, call.becaus
 
 -- name: calls_between(since, until)
 -- Each question with what then became of its incident: the first remedy that healed it and held, and
--- what its heal runs had tried by then. Heal runs alone, because readers begin with a route. Empty:
--- nobody asked.
+-- what its heal runs had tried by then. Heal runs alone, because readers begin with a route. Only as
+-- far back as attempts are kept: an attempt that was pruned would count as one that did not heal.
+-- Empty: nobody asked.
 SELECT call.id, call.at, call.incident_id, call.service, call.model, call.because,
        call.diagnosis, call.reserved_usd::float8 AS reserved_usd, reply.outcome, reply.seconds,
        reply.cost_usd::float8 AS cost_usd, reply.advice, reply.reason,
@@ -121,7 +122,8 @@ SELECT call.id, call.at, call.incident_id, call.service, call.model, call.becaus
           AND attempt.origin = 'heal'
           AND attempt.at >= call.at - interval '15 seconds'
           AND attempt.at <= COALESCE(healed.at, call.at + interval '30 seconds')) AS tried ON true
- WHERE call.at >= :since AND call.at < :until
+ WHERE call.at >= GREATEST(:since, (SELECT until FROM pruned WHERE kind = 'detail'))
+   AND call.at < :until
  ORDER BY call.id;
 
 -- name: failing_besides(incident_id, source, limit)
