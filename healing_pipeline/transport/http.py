@@ -24,6 +24,7 @@ from healing_pipeline.catalog.urls import Origin
 from healing_pipeline.probing.redaction import redact
 from healing_pipeline.probing.response import NoAnswer, Response
 from healing_pipeline.providers.provider import UpstreamRequest
+from healing_pipeline.transport.marks import MOST_MARKS, is_too_much
 from healing_pipeline.transport.resolving import GuardedResolver, InsideError
 from healing_pipeline.transport.unpacking import ENCODINGS, PackingError, Unpacked, unpacking
 
@@ -184,6 +185,9 @@ class HttpSender:
             answer.close()
         if body is None:
             text = f"status {answer.status} and a body over {self._most_bytes:,} bytes"
+            return _none(NoAnswer.TOO_LARGE, text, began)
+        if await is_too_much(body):
+            text = f"status {answer.status} and JSON of over {MOST_MARKS:,} commas and brackets"
             return _none(NoAnswer.TOO_LARGE, text, began)
         return Response(
             status=answer.status,
