@@ -111,7 +111,8 @@ def read_toon_value(text: str) -> Found:
             "This is prose, no TOON.",
             "Begin with a name and a colon, or with name[N]{column,column}: and a line for each "
             "row.",
-            next(number for number, line in enumerate(lines, 1) if line.strip()),
+            # None has anything where all is white to us and not to TOON.
+            next((number for number, line in enumerate(lines, 1) if line.strip()), 1),
         )
     return Found(value)
 

@@ -166,6 +166,12 @@ def test_csv_with_half_a_line_end_within_a_name_is_read(text: str) -> None:
     assert convert(text, read_as="csv").text
 
 
+@pytest.mark.parametrize("text", ["\x1f", "\x1c\n\x1d", "\u2029"])
+def test_a_document_of_white_space_alone_is_refused(text: str) -> None:
+    with pytest.raises(UnreadableError):
+        convert(text, read_as="toon")
+
+
 def test_csv_with_half_a_line_end_after_a_name_is_refused() -> None:
     with pytest.raises(UnreadableError, match="Line 2"):
         convert("a\rb,c\n1,2", read_as="csv")
