@@ -12,7 +12,8 @@ from healing_pipeline.cli.console import out
 from healing_pipeline.incidents.lifecycle import Signal
 from healing_pipeline.installation import state_dir
 from healing_pipeline.stack.account import HEADER, Line
-from healing_pipeline.stack.start import Plan, Stack, stack
+from healing_pipeline.stack.running import Stack
+from healing_pipeline.stack.start import Plan, stack
 
 COLOURS = {
     Signal.CONFIRMED: "red",

@@ -148,6 +148,12 @@ def start_daemon(
     group.start("daemon", command, env, root, then=then)
 
 
+def start_making_due(group: ProcessGroup, env: Mapping[str, str], root: Path) -> Child:
+    """Let sensors tick again that wait for a moment of a clock that was ahead; ends by itself."""
+    command = [sys.executable, "-m", "healing_pipeline.orchestration.due_again"]
+    return group.start("due_again", command, env, root, may_end=True)
+
+
 def write_workspace(folder: Path, socket: Path) -> Path:
     """Write a workspace file that names the code server on `socket`, so that all share it."""
     workspace = folder / "workspace.yaml"

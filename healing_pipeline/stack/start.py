@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 
-import psycopg
-
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
-from healing_pipeline.errors import ConfigurationError, HealingPipelineError, StorageError
+from healing_pipeline.errors import ConfigurationError, HealingPipelineError
 from healing_pipeline.installation import (
     DAGSTER_PAGE_VARIABLE,
     STATE_DIR_VARIABLE,
@@ -27,7 +26,6 @@ from healing_pipeline.launcher.processes import stop as stop_warm
 from healing_pipeline.simulator.control import SimulatorControl
 from healing_pipeline.simulator.hosts import HOSTS, control_address
 from healing_pipeline.simulator.scenario import load_scenario
-from healing_pipeline.stack.account import Line, line_for
 from healing_pipeline.stack.control_path import (
     READY_WITHIN_S,
     Surroundings,
@@ -35,6 +33,7 @@ from healing_pipeline.stack.control_path import (
     script,
     start_code_server,
     start_daemon,
+    start_making_due,
     start_warm_processes,
     stop_warm_processes,
     wait_until,
@@ -44,24 +43,20 @@ from healing_pipeline.stack.control_path import (
 from healing_pipeline.stack.leftovers import end_leftovers
 from healing_pipeline.stack.ports import is_open, require_free
 from healing_pipeline.stack.processes import ProcessGroup
-from healing_pipeline.stack.supervision import Part, Supervisor
+from healing_pipeline.stack.running import Stack, server_part
+from healing_pipeline.stack.supervision import Supervisor
 from healing_pipeline.storage.clock_repairs import put_right
 from healing_pipeline.storage.database import (
     Database,
     DatabaseAddress,
-    Listener,
-    listen,
     resolve_database,
 )
-from healing_pipeline.storage.embedded import EmbeddedServer
 from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.probes import seed_schedule
 from healing_pipeline.storage.roles import warning_of
 
 # A daemon that looks at once at everything would begin with all endpoints in one second.
 FIRST_PROBES_WITHIN_S = 20.0
-
-TEND_EVERY_S = 0.25
 
 Tell = Callable[[str], None]
 
@@ -137,62 +132,17 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
         parts.callback(stop_warm_processes, surroundings)
         group = parts.enter_context(ProcessGroup(plan.state_dir / "logs", processes))
         _start_processes(plan, catalog, surroundings, socket, group, tell)
-        server = [] if address.server is None else [_server_part(address.server)]
+        server = [] if address.server is None else [server_part(address.server)]
         supervisor = parts.enter_context(Supervisor(lambda: [*server, *group.parts()], tell))
         parts.callback(tell, "Stopping ...")
-        yield Stack(plan, catalog, database, supervisor, tell)
-
-
-class Stack:
-    """A stack that runs."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        catalog: Catalog,
-        database: Database,
-        supervisor: Supervisor,
-        tell: Tell,
-    ) -> None:
-        self.plan = plan
-        self.catalog = catalog
-        self._database = database
-        self._supervisor = supervisor
-        self._tell = tell
-
-    def watch(self, show: Callable[[Line], None], stopped: Callable[[], bool]) -> None:
-        """Show every piece of news until `stopped`; start again what ends by itself."""
-        away = False
-        while not stopped():
-            try:
-                with listen(self._database.url, ["healing_incident"]) as listener:
-                    if away:
-                        self._tell(
-                            "PostgreSQL answers again. What happened meanwhile is on the dashboard."
-                        )
-                    away = False
-                    self._show_news(listener, show, stopped)
-            except (StorageError, psycopg.Error) as error:
-                if not away:
-                    reason = str(error).partition("\n")[0]
-                    self._tell(f"PostgreSQL is away; the gateway serves without it. {reason}")
-                away = True
-                self._supervisor.tend()
-                time.sleep(TEND_EVERY_S)
-
-    def _show_news(
-        self, listener: Listener, show: Callable[[Line], None], stopped: Callable[[], bool]
-    ) -> None:
-        while not stopped():
-            self._supervisor.tend()
-            for notice in listener.notices(TEND_EVERY_S):
-                self._supervisor.tend()
-                with self._database.connection() as connection:
-                    line = line_for(connection, notice)
-                if line is not None:
-                    show(line)
-                if stopped():
-                    return
+        yield Stack(
+            plan,
+            catalog,
+            database,
+            supervisor,
+            tell,
+            make_due=partial(start_making_due, group, _environment(plan, surroundings), plan.root),
+        )
 
 
 def _checked(plan: Plan) -> Catalog:
@@ -246,15 +196,6 @@ def _stop_database(address: DatabaseAddress) -> None:
         address.server.stop(force=True)
 
 
-def _server_part(server: EmbeddedServer) -> Part:
-    return Part(
-        name="PostgreSQL",
-        ended=lambda: "its process is gone" if server.has_died else None,
-        start=server.revive,
-        last_words=lambda: f"Read {server.data_dir / 'log'}.",
-    )
-
-
 def _schedule(database: Database, catalog: Catalog) -> None:
     spread = Random().random  # noqa: S311 (a schedule, not a secret)  # nosec B311
     now = datetime.now(UTC)
@@ -269,6 +210,11 @@ def _schedule(database: Database, catalog: Catalog) -> None:
         )
 
 
+def _environment(plan: Plan, surroundings: Surroundings) -> dict[str, str]:
+    # Messages link to the page of a run.
+    return {**surroundings.environment(os.environ), DAGSTER_PAGE_VARIABLE: plan.page}
+
+
 def _start_processes(
     plan: Plan,
     catalog: Catalog,
@@ -277,8 +223,7 @@ def _start_processes(
     group: ProcessGroup,
     tell: Tell,
 ) -> None:
-    # Messages link to the page of a run.
-    env = {**surroundings.environment(os.environ), DAGSTER_PAGE_VARIABLE: plan.page}
+    env = _environment(plan, surroundings)
     port = load_settings(plan.config, environ=os.environ).simulator_port
     until = time.monotonic() + READY_WITHIN_S
     if catalog.upstreams is Upstreams.SIMULATED:
