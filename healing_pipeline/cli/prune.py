@@ -16,6 +16,7 @@ from rich.table import Table
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.cli.console import err, out, print_json
 from healing_pipeline.cli.learn_runs import configured
+from healing_pipeline.control.log_trimming import trim_logs
 from healing_pipeline.control.pruning import NAMES, Pruned
 from healing_pipeline.control.retention_run import RUN_NAMES, prune_installation
 from healing_pipeline.errors import HealingPipelineError
@@ -40,6 +41,8 @@ def prune(config: Path, *, dry_run: bool, as_json: bool) -> int:
             )
     finally:
         address.close()
+    if not dry_run:
+        trim_logs(state_dir(os.environ))
     if as_json:
         print_json({"dry_run": dry_run, **asdict(done)})
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from healing_pipeline.catalog.settings import load_settings
+from healing_pipeline.control.log_trimming import trim_logs
 from healing_pipeline.installation import load_catalog, state_dir
 from healing_pipeline.orchestration.assets import ONE_CORE
 from healing_pipeline.orchestration.resources import HealingResource
@@ -48,6 +49,7 @@ def prune_op(context: dg.OpExecutionContext, healing: HealingResource) -> None:
         )
     finally:
         address.close()
+    trim_logs(state_dir(os.environ))
     for each in done.kept:
         context.log.info(f"Kept: {each.what}, because {each.because}.")
     if not done.is_complete:

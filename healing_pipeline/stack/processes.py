@@ -205,7 +205,10 @@ def _last_words(child: Child) -> str:
 
 
 def _started(command: Command, log: Path, mode: str) -> subprocess.Popen[bytes]:
-    with log.open(mode) as output:
+    if mode == "wb":
+        log.write_bytes(b"")
+    # Appending, so that a log which is cut short goes on at its new end.
+    with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 (our own commands, no shell)  # nosec B603
             command.words,
             env=dict(command.env),

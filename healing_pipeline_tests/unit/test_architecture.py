@@ -90,7 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         # `healing learn` folds by runs of the installation's Dagster.
         *("control.learning_run", "definitions"),
         *("orchestration.learning_runs", "orchestration.partitions"),
-        *("control.pruning", "control.retention_run"),
+        *("control.log_trimming", "control.pruning", "control.retention_run"),
         "drill",
         "installation",
         "providers",
