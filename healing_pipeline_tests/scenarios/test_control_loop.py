@@ -261,6 +261,43 @@ def test_ten_watchers_share_what_is_due_and_probe_nothing_twice(on):
     on(body)
 
 
+def test_two_installations_on_one_database_probe_once_and_heal_once(
+    on, simulator, database, database_url, tmp_path
+):
+    """By mistake: two engines, two recorders, two watchers, each with a memory of its own."""
+
+    async def body(each: Bench) -> None:
+        other_recorder = Recorder(database_url, tmp_path / "other_spool")
+        async with bench(simulator, database, other_recorder) as other:
+            other.date = each.date
+            await each.make_all_due()
+            looks = await asyncio.gather(*(one.look() for one in (each, other)))
+            assert sum(look.probed for look in looks) == 6
+            assert set((each.sent + other.sent).values()) == {1}
+            each.simulator.control.add_fault(DOWN)
+            await asyncio.gather(*(one.read(ENDPOINT, times=2) for one in (each, other)))
+            looks = await asyncio.gather(*(one.look() for one in (each, other)))
+            (opened,) = await each.open_ones()
+            looks += await asyncio.gather(*(one.look() for one in (each, other)))
+            (request,) = {request for look in looks for request in look.requests}
+            # Both ask Dagster, which has two daemons: two runs take it.
+            taken = await asyncio.gather(*(one.take(request) for one in (each, other)))
+            assert sum(one is not None for one in taken) == 1
+            signals = await each.signals(opened.id)
+            assert signals == [Signal.CONFIRMED, Signal.HEAL_STARTED]
+        await asyncio.to_thread(other_recorder.close)
+        assert await asyncio.to_thread(each.recorder.flush)
+        told = len(each.probe_results) + len(other.probe_results)
+        assert await each.stored(count_of("probe_result")) == told
+        assert await each.stored(count_of("answer")) == 4
+
+    on(body)
+
+
+def count_of(table: str) -> Callable[[Any], Any]:
+    return lambda connection: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+
 def test_a_failure_that_lasts_is_seen_twice_before_it_opens_an_incident(on):
     async def body(each: Bench) -> None:
         each.simulator.control.add_fault(DOWN)
