@@ -32,6 +32,9 @@ from healing_pipeline.storage.reports import (
     summary_by_strategy,
 )
 
+# Of more endpoints the table has the least healthy.
+MOST_SHOWN = 200
+
 
 def report(config: Path, *, hours: float, as_json: bool, pictures: Path | None = None) -> int:
     """Print the report for the last `hours`, and draw what was learned; 0 when it could be made."""
@@ -88,14 +91,15 @@ def _joint(joint: JointIncident) -> dict[str, Any]:
 def _show(
     rows: list[HealthRow], incidents: list[JointIncident], remedies: list[Summary], hours: float
 ) -> None:
-    summed = totals(rows)
-    health = Table(
-        title=f"Health over {hours:g} h: {len(rows)} endpoints", box=SIMPLE, pad_edge=False
-    )
+    summed, shown = totals(rows), least_healthy(rows)
+    title = f"Health over {hours:g} h: {len(rows)} endpoints"
+    if len(shown) < len(rows):
+        title += f", the {len(shown)} least healthy of them (--json has all)"
+    health = Table(title=title, box=SIMPLE, pad_edge=False)
     for column in ("endpoint", "state", "uptime", "asked", "met", "healed", "errors", "p95 s"):
         left = column in {"endpoint", "state"}
         health.add_column(column, justify="left" if left else "right", no_wrap=left)
-    for row in rows:
+    for row in shown:
         colour = "green" if row.state == HEALTHY else "yellow" if row.state == "healed" else "red"
         health.add_row(
             row.endpoint,
@@ -140,6 +144,14 @@ def _show(
         f"{summed.healed_requests} of those answered ({_percent(summed.healing_rate)}), "
         f"{summed.reader_errors} reader errors."
     )
+
+
+def least_healthy(rows: list[HealthRow]) -> list[HealthRow]:
+    """All rows in their order, or of more than anybody reads those with the most to tell."""
+    if len(rows) <= MOST_SHOWN:
+        return rows
+    worst = sorted(rows, key=lambda row: (row.state == HEALTHY, -row.reader_errors, -row.incidents))
+    return worst[:MOST_SHOWN]
 
 
 def _remedies(remedies: list[Summary]) -> Table:

@@ -9,10 +9,12 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from test_health_totals import Row
 from test_memory import snapshot
 from test_validation_scrutiny import QUOTES, Looks, quote, walk
 from worlds import START
 
+from healing_pipeline.cli.report import MOST_SHOWN, least_healthy
 from healing_pipeline.client import AT_ONCE, AsyncHealingClient
 from healing_pipeline.healing.bounded import Bounded
 from healing_pipeline.healing.memory import SnapshotMemory
@@ -96,3 +98,13 @@ def test_of_ten_thousand_endpoints_that_are_read_together_a_hundred_are_under_wa
     names = [str(number) for number in range(MANY)]
     assert asyncio.run(Client().fetch_many(names)) == names
     assert most == AT_ONCE
+
+
+def test_a_report_of_ten_thousand_endpoints_shows_people_the_least_healthy():
+    rows = [Row(f"yahoo/{number:05}") for number in range(MANY)]
+    rows[9_000] = replace(rows[9_000], state="open", incidents=1)
+    rows[5_000] = replace(rows[5_000], reader_errors=2)
+    shown = least_healthy(rows)
+    assert len(shown) == MOST_SHOWN
+    assert [each.endpoint for each in shown[:2]] == ["yahoo/09000", "yahoo/05000"]
+    assert least_healthy(rows[:MOST_SHOWN]) == rows[:MOST_SHOWN]
