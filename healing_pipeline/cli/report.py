@@ -28,7 +28,7 @@ from healing_pipeline.storage.joint_incidents import joint_incidents_since
 from healing_pipeline.storage.reports import (
     HealthRow,
     Summary,
-    health_rows,
+    health_of_window,
     summary_by_strategy,
 )
 
@@ -41,7 +41,7 @@ def report(config: Path, *, hours: float, as_json: bool, pictures: Path | None =
 
     def read(connection: Any, since: datetime, now: datetime, catalog: Catalog) -> tuple[Any, ...]:
         return (
-            health_rows(connection, since, now),
+            health_of_window(connection, since, now),
             recent_incidents(connection, since, 1000),
             joint_incidents_since(connection, since, 1000),
             summary_by_strategy(connection, since, now),

@@ -20,17 +20,13 @@ from healing_pipeline.reporting.fallback_chains import fallback_chains
 from healing_pipeline.reporting.structures import STRUCTURES, joined
 from healing_pipeline.reporting.tables import Table, table_of
 from healing_pipeline.storage.policies import active_policy
-from healing_pipeline.storage.reports import health_rows
+from healing_pipeline.storage.reports import MOST_READ_WHOLE, health_rows, long_health
 from healing_pipeline.storage.routes import active_routes
 from healing_pipeline.storage.statements import load_statements
 
 _SQL = load_statements("structures")
 
 Rows = Iterable[Mapping[str, Any]]
-
-# Of a thousand endpoints a day has more than a million probes, which take two seconds. Of longer
-# windows health is told from quarters of an hour, without percentiles.
-MOST_READ_WHOLE = timedelta(hours=25)
 
 
 class NoSuchStructureError(HealingPipelineError, LookupError):
@@ -103,7 +99,7 @@ def _error_events(asked: _Asked) -> Rows:
 def _endpoint_health(asked: _Asked) -> Rows:
     found: Iterable[Mapping[str, Any]]
     if asked.until - asked.since > MOST_READ_WHOLE:
-        found = _SQL.long_health(asked.connection, since=asked.since, until=asked.until)
+        found = long_health(asked.connection, asked.since, asked.until)
     else:
         found = map(asdict, health_rows(asked.connection, asked.since, asked.until))
     for row in found:

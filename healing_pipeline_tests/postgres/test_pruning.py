@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from healing_pipeline.errors import ConfigurationError, StorageError
 from healing_pipeline.storage import learning, pruning
 from healing_pipeline.storage.database import Database, connection_info
 from healing_pipeline.storage.health_quarters import fold_quarters
+from healing_pipeline.storage.reports import health_of_window
 
 SINCE = date(2026, 1, 1)
 A_DAY = timedelta(days=1)
@@ -112,6 +114,21 @@ def test_what_is_past_its_time_goes_and_what_was_learned_of_it_stays(database):
         assert digest(connection) == known
         assert connection.execute("SELECT * FROM health_quarter ORDER BY 1, 2").fetchall() == health
     assert pruned(database.url).removed == {}
+
+
+def test_a_report_of_a_long_window_says_the_same_after_its_facts_are_gone(database):
+    """It once read the facts of a month one by one, and what was pruned was not in it."""
+    a_day(database)
+    folded(database, NIGHT)
+    month = (NIGHT - 37 * A_DAY, NIGHT)
+    with database.connection() as connection:
+        [before] = health_of_window(connection, *month)
+    assert (before.requests, before.probes, before.uptime) == (40, 40, 1.0)
+    pruned(database.url)
+    with database.connection() as connection:
+        [after] = health_of_window(connection, *month)
+    # The newest answer itself is gone, with how good it was.
+    assert replace(after, fidelity_now=before.fidelity_now) == before
 
 
 def test_facts_that_no_fold_has_seen_stay_and_it_is_said_why(database):

@@ -26,48 +26,6 @@ SELECT at, source, endpoint, failure_class, seen_by, host, key_name AS key, stat
  ORDER BY at DESC, endpoint
  LIMIT :most;
 
--- name: long_health(since, until)
--- Health by endpoint from quarters of an hour that were folded, for windows whose facts are too many
--- to be read one by one. Percentiles cannot be had from those of quarters.
-WITH seen AS (
-    SELECT endpoint, min(source) AS source, sum(requests) AS requests, sum(met_fault) AS met_fault,
-           sum(healed) AS healed_requests, sum(reader_errors) AS reader_errors,
-           sum(probes) AS probes, sum(failures) AS failures
-      FROM health_in(:since, :until)
-     GROUP BY endpoint
-), ill AS (
-    SELECT endpoint, min(source) AS source, count(*) AS incidents,
-           (array_agg(state::text ORDER BY id DESC) FILTER (WHERE state <> 'resolved'))[1] AS state
-      FROM incident
-     WHERE began_at < :until AND (resolved_at IS NULL OR resolved_at >= :since)
-     GROUP BY endpoint
-), watched AS (
-    SELECT endpoint, source FROM probe_schedule
-    UNION SELECT endpoint, source FROM seen
-    UNION SELECT endpoint, source FROM ill
-)
-SELECT watched.source, watched.endpoint, COALESCE(ill.state, 'healthy') AS state,
-       1 - failures::float8 / NULLIF(probes, 0) AS uptime,
-       reader_errors::float8 / NULLIF(requests, 0) AS error_rate,
-       healed_requests::float8 / NULLIF(met_fault, 0) AS healing_rate,
-       COALESCE(probes, 0) AS probes, COALESCE(failures, 0) AS failures,
-       COALESCE(requests, 0) AS requests, COALESCE(met_fault, 0) AS met_fault,
-       COALESCE(healed_requests, 0) AS healed_requests,
-       COALESCE(reader_errors, 0) AS reader_errors, COALESCE(incidents, 0) AS incidents,
-       route.strategy AS active_strategy,
-       COALESCE(route.fidelity::text, newest.fidelity) AS fidelity_now
-  FROM watched
-  LEFT JOIN seen USING (endpoint)
-  LEFT JOIN ill USING (endpoint)
-  LEFT JOIN route ON route.endpoint = watched.endpoint AND route.withdrawn_at IS NULL
-  LEFT JOIN LATERAL (
-       SELECT fidelity::text
-         FROM answer
-        WHERE answer.endpoint = watched.endpoint AND NOT failed AND at >= :since AND at < :until
-        ORDER BY at DESC
-        LIMIT 1) AS newest ON true
- ORDER BY watched.endpoint;
-
 -- name: healing_strategies(since, until, most)
 -- Like `lessons`, what our own limits refused to send is no attempt. Empty: nothing was tried.
 SELECT source, strategy, string_agg(DISTINCT met::text, '|' ORDER BY met::text) AS against,
