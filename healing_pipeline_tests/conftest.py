@@ -152,6 +152,7 @@ def _with_template(server: ServerForTests, shared: Path) -> ServerForTests:
             server.create(TEMPLATE)
             with psycopg.connect(server.url(TEMPLATE)) as connection:
                 connection.execute(roles_sql().encode())
+                connection.execute(f"ALTER ROLE {OWNER} CREATEDB")
             owner = as_role(server.url(TEMPLATE), OWNER)
             with Database(owner, max_size=1) as database:
                 migrate(database, app=APP)

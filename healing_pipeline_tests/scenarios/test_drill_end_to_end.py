@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import ServerForTests, as_role
 
 from healing_pipeline.drill.run import run_drill
 from healing_pipeline.drill.score import is_clean
 from healing_pipeline.simulator.scenario import load_scenario
+from healing_pipeline.storage.roles import APP, OWNER
 
 pytestmark = pytest.mark.processes
 
@@ -48,6 +50,13 @@ faults:
 SEED = 5
 
 
+def as_parted_roles(patch: pytest.MonkeyPatch, pg_server: ServerForTests) -> None:
+    """The application as a role that can neither change the schema nor take facts away."""
+    server = pg_server.url("postgres")
+    patch.setenv("HEALING_DATABASE_URL", as_role(server, APP))
+    patch.setenv("HEALING_OWNER_DATABASE_URL", as_role(server, OWNER))
+
+
 @pytest.fixture(scope="module")
 def drills(pg_server, tmp_path_factory) -> list[dict]:
     """Two drills of one script with one seed, one after the other."""
@@ -56,7 +65,7 @@ def drills(pg_server, tmp_path_factory) -> list[dict]:
     script.write_text(STORM)
     scenario = load_scenario(script)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEALING_DATABASE_URL", pg_server.url("postgres"))
+        as_parted_roles(patch, pg_server)
         return [
             run_drill(
                 scenario,
@@ -77,7 +86,7 @@ def replay(pg_server, tmp_path_factory) -> dict:
     file = folder / "some_api.csv"
     file.write_text(HISTORY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEALING_DATABASE_URL", pg_server.url("postgres"))
+        as_parted_roles(patch, pg_server)
         return run_drill(
             load_scenario(file),
             file,
@@ -97,7 +106,7 @@ def unhealed(pg_server, tmp_path_factory) -> dict:
     scenario = load_scenario(script)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEALING_DATABASE_URL", pg_server.url("postgres"))
+        as_parted_roles(patch, pg_server)
         return run_drill(
             scenario,
             script,
