@@ -42,6 +42,18 @@ class OwnKeys:
         forms = {form.lower().encode() for each in kept for form in _forms(each)}
         # The longest first, so that no part of one is left.
         self._forms = tuple(sorted(forms, key=lambda each: (-len(each), each)))
+        # Searched for only where a mark of theirs stands: most data holds none.
+        self._escaped = tuple(
+            (mark, form)
+            for each in kept
+            for mark, form in (
+                (b"%", "".join(f"%{byte:02x}" for byte in each.encode())),
+                (b"\\u00", "".join(f"\\u{byte:04x}" for byte in each.encode())),
+                (b"\\x", "".join(f"\\x{byte:02x}" for byte in each.encode())),
+                (b"&#", "".join(f"&#{byte};" for byte in each.encode())),
+                (b"&#", "".join(f"&#x{byte:x};" for byte in each.encode())),
+            )
+        )
         self._mixed = tuple(_mixed(each) for each in kept)
 
     def __bool__(self) -> bool:
@@ -67,7 +79,8 @@ class OwnKeys:
     def struck(self, body: bytes) -> bytes:
         """The same for bytes; the very same object when no key is in them."""
         lower = body.lower()
-        for form in self._forms:
+        escaped = [form.encode() for mark, form in self._escaped if mark in lower]
+        for form in (*self._forms, *escaped):
             at = lower.find(form)
             while at >= 0:
                 end = at + len(form)
