@@ -18,24 +18,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psutil
-import psycopg
 
 from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.installation import STATE_DIR_VARIABLE
 from healing_pipeline.simulator.control import _free_block, running_simulator
 from healing_pipeline.simulator.hosts import addresses
 from healing_pipeline.simulator.keys import default_keys
-from healing_pipeline.storage.database import DAGSTER_DATABASE, DATABASE
-from healing_pipeline.storage.embedded import url_of_running
 from healing_pipeline_tests.chaos.echoing_upstreams import echoing_upstreams, forms
 from healing_pipeline_tests.chaos.outcome import Outcome
+from healing_pipeline_tests.chaos.secret_search import (
+    Search,
+    bearer,
+    search_commands,
+    search_pages,
+    search_processes,
+    search_tables,
+    told,
+)
 from healing_pipeline_tests.model_servers import model_server
 from healing_pipeline_tests.post_offices import http_server, mail_server
 
@@ -47,54 +52,6 @@ SOURCES = {
     "alpha_vantage": "ALPHA_VANTAGE_API_KEY",
     "exchange_rate": "EXCHANGE_RATE_API_KEY",
 }
-COMMANDS = (
-    ("check",),
-    ("probe", "fred"),
-    ("fetch", "fred/observations-dgs10"),
-    ("report",),
-    ("report", "--json"),
-    ("report", "--digest"),
-    ("diagnose",),
-    ("alerts", "list", "--all"),
-    ("alerts", "sent"),
-    ("learn", "--history"),
-)
-PAGES = (
-    "/docs",
-    "/openapi.json",
-    "/readyz",
-    "/metrics",
-    "/status",
-    "/health-dashboard",
-    "/health-dashboard/state.json",
-    "/health-dashboard/alerts",
-    "/health-dashboard/learning",
-    "/reports",
-    "/v1/nothing/here",
-    "/proxy/fred/nothing",
-)
-FORMS = ("json", "toon", "csv", "md", "html")
-
-
-@dataclass
-class Search:
-    """What was searched, and where a key was found."""
-
-    words: Mapping[str, str]
-    places: int = 0
-    characters: int = 0
-    found: list[str] = field(default_factory=list)
-
-    def look(self, place: str, text: str | bytes, but: str = "") -> None:
-        """Search one thing; `but` is a name that belongs there."""
-        self.places += 1
-        self.characters += len(text)
-        lower = text.lower()
-        for form, name in self.words.items():
-            if name == but:
-                continue
-            if (form.encode() if isinstance(lower, bytes) else form) in lower:
-                self.found.append(f"{name} as {form[:6]}... in {place}")
 
 
 def run(seed: int, quick: bool, say: Callable[[str], None]) -> list[Outcome]:
@@ -149,11 +106,11 @@ def run(seed: int, quick: bool, say: Callable[[str], None]) -> list[Outcome]:
         search = Search({form: name for name, each in planted.items() for form in forms(each)})
         for text in bodies:
             search.look("an answer of the gateway", text)
-        _search_tables(search, folder / "state")
-        incidents, heals, opinions = _told(folder / "state")
-        _search_commands(search, folder, environ)
-        _search_pages(search, gateway, others)
-        _search_processes(search, up)
+        search_tables(search, folder / "state")
+        incidents, heals, opinions = told(folder / "state")
+        search_commands(search, folder, environ)
+        search_pages(search, gateway, others)
+        search_processes(search, up)
         up.send_signal(signal.SIGINT)
         up.wait(90)
         for path in sorted(folder.rglob("*")):
@@ -280,12 +237,12 @@ def _read(
     said: list[str | bytes] = []
     tokens = [others["reader token"], others["gateway token"], "kAnary7-wrong-guess"]
     with httpx.Client(base_url=gateway, timeout=10) as client:
-        openapi = client.get("/openapi.json", headers=_bearer(tokens[0])).json()
+        openapi = client.get("/openapi.json", headers=bearer(tokens[0])).json()
         endpoints = [each for each in openapi["paths"] if each.startswith("/v1/")]
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             path = endpoints[requests % len(endpoints)]
-            headers = _bearer(tokens[0 if requests % 40 else 2])
+            headers = bearer(tokens[0 if requests % 40 else 2])
             if requests % 5 == 4:
                 headers["X-Healing"] = "off"
             got = client.get(path, headers=headers)
@@ -294,89 +251,3 @@ def _read(
             said += [got.content, str(got.headers)]
             time.sleep(0.05)
     return requests, errors, said
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def _told(state: Path) -> tuple[int, int, str]:
-    url = url_of_running(state, DATABASE)
-    assert url is not None, "PostgreSQL does not run"
-    with psycopg.connect(url, options="-c search_path=healing") as connection:
-        (incidents,) = connection.execute("SELECT count(*) FROM incident").fetchone() or (0,)
-        (heals,) = connection.execute(
-            "SELECT count(*) FROM incident_event WHERE signal = 'heal_started'"
-        ).fetchone() or (0,)
-        outcomes = connection.execute(
-            "SELECT outcome, count(*) FROM second_opinion_reply GROUP BY 1 ORDER BY 1"
-        ).fetchall()
-    return incidents, heals, ", ".join(f"{count} {name}" for name, count in outcomes) or "none"
-
-
-def _search_tables(search: Search, state: Path) -> None:
-    for database in (DATABASE, DAGSTER_DATABASE):
-        url = url_of_running(state, database)
-        assert url is not None, "PostgreSQL does not run"
-        with psycopg.connect(url) as connection:
-            tables = connection.execute(
-                "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN "
-                "('pg_catalog', 'information_schema')"
-            ).fetchall()
-            for schema, table in tables:
-                with connection.cursor() as cursor:
-                    cursor.execute(f'SELECT t::text FROM "{schema}"."{table}" t')
-                    text = "\n".join(row[0] for row in cursor)
-                search.look(f"table {database}.{schema}.{table}", text)
-                # `bytea` is written in hex, which the forms hold; JSON doubles its marks.
-                search.look(f"table {table}, unescaped", text.replace("\\\\", "\\"))
-
-
-def _search_commands(search: Search, folder: Path, environ: Mapping[str, str]) -> None:
-    for command in COMMANDS:
-        done = subprocess.run(
-            [sys.executable, "-m", "healing_pipeline", *command],
-            cwd=folder,
-            env=environ,
-            capture_output=True,
-            check=False,
-            timeout=120,
-        )
-        search.look(f"healing {' '.join(command)}", done.stdout + done.stderr)
-
-
-def _search_pages(search: Search, gateway: str, others: Mapping[str, str]) -> None:
-    headers = _bearer(others["gateway token"])
-    with httpx.Client(base_url=gateway, timeout=30, headers=headers) as client:
-        pages = set(PAGES) | {f"/reports/digest?format={each}" for each in ("toon", "txt")}
-        listed = client.get("/reports?format=json").text
-        names = set(re.findall(r'"(?:name|structure)":\s*"(\w+)"', listed))
-        pages |= {f"/reports/{name}?format={form}" for name in names for form in FORMS}
-        for page in ("/health-dashboard", "/health-dashboard/alerts"):
-            pages |= {
-                each
-                for each in re.findall(r'href="(/health-dashboard[^"#]*)"', client.get(page).text)
-                if "/assets/" not in each
-            }
-        for page in sorted(pages):
-            got = client.get(page)
-            search.look(f"page {page}", f"{got.headers}\n{got.text}")
-
-
-def _search_processes(search: Search, up: subprocess.Popen[bytes]) -> None:
-    for process in _family(up.pid):
-        try:
-            line = "\0".join(process.cmdline())
-            search.look(f"command line of {process.name()}", line)
-            if "postgres" in process.name():
-                environ = Path(f"/proc/{process.pid}/environ").read_bytes()
-                search.look("environment of PostgreSQL", environ)
-        except (psutil.Error, OSError):
-            continue
-
-
-def _family(pid: int) -> Iterator[psutil.Process]:
-    yield from psutil.Process(pid).children(recursive=True)
-    for process in psutil.process_iter(["name"]):
-        if process.info["name"] and "postgres" in process.info["name"]:
-            yield process
