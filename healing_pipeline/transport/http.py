@@ -25,6 +25,7 @@ from healing_pipeline.probing.redaction import redact
 from healing_pipeline.probing.response import NoAnswer, Response
 from healing_pipeline.providers.provider import UpstreamRequest
 from healing_pipeline.transport.marks import MOST_MARKS, is_too_much
+from healing_pipeline.transport.one_answer import OneAnswerConnector
 from healing_pipeline.transport.resolving import GuardedResolver, InsideError
 from healing_pipeline.transport.unpacking import ENCODINGS, PackingError, Unpacked, unpacking
 
@@ -220,7 +221,7 @@ class HttpSender:
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=OneAnswerConnector(
                 limit=self._settings.max_connections,
                 limit_per_host=self._settings.max_per_host,
                 keepalive_timeout=self._settings.keepalive_s,

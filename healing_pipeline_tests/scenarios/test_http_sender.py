@@ -595,6 +595,48 @@ def test_a_body_that_arrives_fast_and_never_ends_does_not_outlast_the_deadline()
     assert 0.3 <= response.elapsed_s < 0.5 < 3 > time.monotonic() - began
 
 
+def test_interim_answers_without_end_are_no_answer_and_hold_nobody():
+    """300,000 of them kept every reader of the process for seconds, past all deadlines."""
+
+    async def respond(head: str, writer: asyncio.StreamWriter) -> None:
+        for _ in range(20_000):
+            writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
+            await writer.drain()
+
+    began = time.process_time()
+    response, _ = ask(respond, timeout_s=20.0)
+    assert no_answer(response) is NoAnswer.PROTOCOL
+    assert "interim" in response.detail
+    assert time.process_time() - began < 2
+
+
+def test_a_few_interim_answers_are_passed_over():
+    early = b"HTTP/1.1 100 Continue\r\n\r\n" + b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3
+    response, seen = ask(saying(early + message(b"here")), times=3)
+    assert (no_answer(response), response.body, seen.accepted) == (None, b"here", 1)
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05])
+def test_an_answer_that_nobody_asked_for_is_given_to_nobody(pause_s):
+    async def respond(head: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(message(b"mine"))
+        await writer.drain()
+        await asyncio.sleep(pause_s)
+        writer.write(message(b"poison") * 3)
+
+    async def run() -> list[bytes]:
+        async with upstream(respond) as seen:
+            sender = HttpSender(new_client(), here(seen.host))
+            bodies = []
+            for _ in range(3):
+                bodies.append((await sender.send(request_to(seen.port), 5.0)).body)
+                await asyncio.sleep(2 * pause_s)
+            await sender.aclose()
+        return bodies
+
+    assert asyncio.run(run()) == [b"mine"] * 3
+
+
 def test_a_sender_that_never_sent_can_be_closed():
     asyncio.run(HttpSender(new_client(), here()).aclose())
 
