@@ -170,7 +170,8 @@ def _open_alerts() -> Check:
     def check(data: bytes) -> None:
         text = data.decode("utf-8", "surrogateescape")
         try:
-            detail = json.loads(text)
+            # As PostgreSQL hands JSON over: it holds no number that is none.
+            detail = json.loads(text, parse_float=_finite, parse_constant=_finite)
         except (ValueError, RecursionError):
             detail = {"evidence": text, "action": text, "path": text}
         if not isinstance(detail, dict):
@@ -195,6 +196,13 @@ def _open_alerts() -> Check:
             json.dumps(fields_of(message), allow_nan=False).encode()
 
     return check
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _is_sendable(text: str) -> None:

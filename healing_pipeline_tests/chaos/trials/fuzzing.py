@@ -1,4 +1,4 @@
-"""A million inputs, each a change of one that looks real, given to all that reads what others wrote.
+"""A million inputs, changes of ones that look real, given to all that reads what others wrote.
 
 Every target of `healing_pipeline_tests.chaos.fuzz` gets its share in a process of its own: what
 upstreams send, what people and models write, what lies on disk and in the database, and what
