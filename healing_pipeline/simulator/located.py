@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import overload
 import yaml
 
 from healing_pipeline.errors import ConfigurationError
+
+_LARGEST = 1e300
 
 
 def located(text: str, path: Path) -> Located:
@@ -112,10 +113,11 @@ class Located:
                 raise self.mistake(f"`{key}` is missing.", f"Add `{key}` with a number.")
             return default
         value = found.value
+        # Compared as it is: a whole number may be longer than a float.
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
-            or not math.isfinite(value)
+            or not -_LARGEST <= value <= _LARGEST
         ):
             raise found.mistake(f"`{key}` is no number.", "Write a plain number.")
         return float(value)

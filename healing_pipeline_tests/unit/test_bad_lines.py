@@ -26,6 +26,7 @@ from healing_pipeline.probing.reading import Point, Reading
 from healing_pipeline.reporting.cells import UnreadableError
 from healing_pipeline.reporting.conversion import convert
 from healing_pipeline.simulator.history import parse_history
+from healing_pipeline.simulator.scenario import parse_scenario
 from healing_pipeline.stack.account import line_for
 from healing_pipeline.storage.database import Notice
 from healing_pipeline.storage.facts import fact_of, line_of
@@ -205,3 +206,11 @@ def test_what_is_no_message_ends_a_launchers_connection_and_not_the_launcher(lin
         ours.socket.sendall(line + b"\n")
         with pytest.raises(ConnectionLostError, match="no message"):
             theirs.receive(timeout_s=5)
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-1" + "0" * 400, "1e308", ".inf", "9" * 4000])
+def test_a_scenario_with_a_number_without_end_is_refused_with_its_line(number: str) -> None:
+    text = f"name: a\nsources: [yahoo]\nduration_s: {number}\n"
+    with pytest.raises(ConfigurationError) as caught:
+        parse_scenario(text, Path("a.yaml"))
+    assert caught.value.line == 3
