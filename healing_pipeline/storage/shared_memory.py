@@ -239,10 +239,13 @@ class SharedMemory:
                 told = {each.channel for each in listener.notices(LISTEN_S)}
                 if not told and monotonic() < look_at:
                     continue
+                is_time = monotonic() >= look_at
                 look_at = monotonic() + SNAPSHOTS_EVERY_S
                 with database.connection() as connection:
                     # A route to cached data is worth nothing without the data.
                     self._take_snapshots(connection)
+                    if is_time:
+                        self._take_calls(connection)
                     if told:
                         self._take(
                             News(
@@ -251,6 +254,12 @@ class SharedMemory:
                                 policy=policy_in_force(connection) if _POLICY in told else None,
                             )
                         )
+
+    def _take_calls(self, connection: Connection[Any]) -> None:
+        """Hear what others spent of a quota that is theirs too: a key has one, however many ask."""
+        now = self._now()
+        if calls := key_calls(connection, self._sources, now):
+            self._take(News(now, key_calls=calls))
 
     def _take_snapshots(self, connection: Connection[Any]) -> None:
         since, self._seen_until = self._seen_until - CLOCK_SKEW, self._now()
