@@ -14,7 +14,7 @@
 - *The version before, out of git.* The last commit that did not have the newest migration is run
   from its own source, with its own configuration: its gateway serves readers on simulated
   upstreams, a third of which fail, while this version migrates the database under it. Every answer
-  that a reader got is looked for in the database. Then its gateway is killed with -9 and this
+  that a reader got is looked for in the database. Then its gateway is stopped and this
   version's takes its state folder over, with what waits there.
 - *A later version's database.* It has a migration that this version does not know. Every command
   that needs the database has to refuse in one line that names the cure; the gateway serves all the
@@ -37,7 +37,7 @@ from uuid import uuid4
 import psycopg
 
 from healing_pipeline.installation import load_catalog
-from healing_pipeline.simulator.control import running_simulator
+from healing_pipeline.simulator.control import _free_block, running_simulator
 from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.embedded import EmbeddedServer
 from healing_pipeline.storage.migration import known_migrations, migrate
@@ -45,6 +45,7 @@ from healing_pipeline_tests.chaos import old_databases, upgraded
 from healing_pipeline_tests.chaos.one_gateway import (
     ROOT,
     environment,
+    free_port,
     one_gateway,
     write_config,
 )
@@ -71,9 +72,9 @@ with Database(sys.argv[1]) as database:
     migrate(database)
 """
 REFUSALS: tuple[tuple[str, ...], ...] = (
-    ("up", "--port=0"),
+    ("up", f"--port={free_port()}", f"--gateway-port={free_port()}"),
     ("report",),
-    ("learn", "--status"),
+    ("learn",),
     ("alerts", "run"),
     ("alerts", "deliveries"),
     ("prune", "--dry-run"),
@@ -293,7 +294,7 @@ def _out_of_git(server: EmbeddedServer, folder: Path, seed: int, quick: bool, sa
         readers.stop()
         asked, errors, answered = readers.asked, readers.errors, list(readers.answered)
         broken += [f"{count} times: {why}" for why, count in readers.why.items()]
-        gateway.kill()
+        gateway.stop()
         now = environment(ROOT, HEALING_DATABASE_URL=url)
         with one_gateway(ROOT, config, folder / "git", now) as newer:
             _until(newer.is_connected, 60, "the new gateway found the database")
@@ -305,7 +306,6 @@ def _out_of_git(server: EmbeddedServer, folder: Path, seed: int, quick: bool, sa
             broken += [f"{count} times: {why}" for why, count in readers.why.items()]
             answered += readers.answered
         lost, doubled = _answers(url, answered)
-    # A killed process of before may lose what it had not flushed yet; that is its version's matter.
     return Outcome(
         "The version before, from git: its gateway runs on, then is replaced", 1,
         requests=asked, reader_errors=errors, events_lost=lost, events_doubled=doubled,
@@ -332,7 +332,9 @@ def _later(server: EmbeddedServer, folder: Path, seed: int, quick: bool, say: Sa
             ROOT, HEALING_DATABASE_URL=url, HEALING_STATE_DIR=str(folder / "later" / "commands")
         )
         for words in REFUSALS[:3] if quick else REFUSALS:
-            why = _not_refused(words, config, environ)
+            # A stack has simulators of its own.
+            own = write_config(folder / "up", _free_block()) if words[0] == "up" else config
+            why = _not_refused(words, own, environ)
             if why:
                 broken.append(f"healing {' '.join(words)}: {why}")
             say(f"healing {' '.join(words)}: {why or 'refused in one line'}")
