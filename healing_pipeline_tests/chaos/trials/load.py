@@ -19,8 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,14 @@ from healing_pipeline_tests.chaos.load_catalog import (
     write_config,
 )
 from healing_pipeline_tests.chaos.load_faults import Faults
+from healing_pipeline_tests.chaos.load_parts import (
+    ROOT,
+    ended,
+    free_ports,
+    is_alive,
+    talking,
+    told,
+)
 from healing_pipeline_tests.chaos.load_resources import Growth, Sampler, growth
 from healing_pipeline_tests.chaos.outcome import Outcome
 
@@ -50,8 +58,8 @@ DEADLINE_S = 3.0
 LAG_S = 2.0
 NORMAL_WITHIN_S = 180.0
 READY_WITHIN_S = 120.0
-FIRST_PORT = 21_000
-ROOT = Path(__file__).parents[3]
+# For a process to end and to put down what it has, on a busy machine.
+PATIENCE_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ class Trial:
             KEY_VARIABLE: KEY,
         }
         self._sources = sources_of(size.endpoints)
-        self._first_port = _free_ports(len(self._sources) * HOSTS + 1)
+        self._first_port = free_ports(len(self._sources) * HOSTS + 1)
         self._gateway_port = self._first_port + len(self._sources) * HOSTS
         self._config = folder / "healing_config.yaml"
         self._endpoints = write_config(
@@ -121,11 +129,9 @@ class Trial:
             counts_from = faults_at + size.warm_up_s
             ends_at = counts_from + size.counted_s
             settings = self._settings(faults_at, counts_from, ends_at)
-            upstreams = stack.enter_context(_talking("load_upstreams", settings, self._env))
-            prober = stack.enter_context(_talking("load_prober", settings, self._env))
-            readers = stack.enter_context(
-                _talking("load_readers", settings, self._env, ready=False)
-            )
+            upstreams = stack.enter_context(talking("load_upstreams", settings, self._env))
+            prober = stack.enter_context(talking("load_prober", settings, self._env))
+            readers = stack.enter_context(talking("load_readers", settings, self._env, ready=False))
             with psycopg.connect(address.url) as connection:
                 server = psutil.Process(connection.info.backend_pid).parent()
             assert server is not None, "a backend has a server above it"
@@ -139,15 +145,15 @@ class Trial:
                 }
             )
             self._wait_until(ends_at, faults_at, counts_from)
-            read = _told(readers)
+            read = told(readers)
             normal_after_s = self._normal_again(address.url, ends_at)
             sampler.close()
             self._look_at_pages()
             self._time("report", self._healing("report"))
             spooled = self._spool_is_empty()
-            probed, asked = _told(prober), _told(upstreams)
+            probed, asked = told(prober), told(upstreams)
             gateway.terminate()
-            gateway.wait(30)
+            gateway.wait(PATIENCE_S)
             lost, doubled = self._compared(address.url, probed)
         self._judge(read, probed, asked, spooled)
         self._grown(sampler, counts_from)
@@ -194,8 +200,8 @@ class Trial:
             [*command, f"--port={self._gateway_port}"], env=self._env, cwd=ROOT,
             stdout=log, stderr=log,
         )  # fmt: skip
-        stack.callback(_ended, process)
-        while not is_open(self._gateway_port) or not _is_alive(self._gateway_port):
+        stack.callback(ended, process)
+        while not is_open(self._gateway_port) or not is_alive(self._gateway_port):
             assert process.poll() is None, (self._folder / "gateway.log").read_text()
             assert time.monotonic() - began < READY_WITHIN_S, "the gateway did not get ready"
             time.sleep(0.1)
@@ -316,7 +322,7 @@ class Trial:
         for each in (*read["stories"], *probed["errors"]):
             self._say(each)
         wrong = read["seen"].get("wrong_as_good", 0)
-        for holds, told in (
+        for holds, story in (
             (not wrong, f"{wrong} answers are worse than their label says"),
             (read["p99_s"] < DEADLINE_S, f"p99 is {read['p99_s']:.2f} s, the deadline 3 s"),
             (probed["lag_p99_s"] < LAG_S, f"p99 of the probes' lag is {probed['lag_p99_s']:.2f} s"),
@@ -325,7 +331,7 @@ class Trial:
             (not probed["error_count"], f"{probed['error_count']} looks or heals ended in errors"),
         ):
             if not holds:
-                self._broken.append(told)
+                self._broken.append(story)
 
     def _grown(self, sampler: Sampler, since: float) -> None:
         for name, samples in sampler.samples.items():
@@ -358,60 +364,7 @@ class Trial:
         return count
 
 
-@contextmanager
-def _talking(
-    module: str, settings: Path, env: Mapping[str, str], *, ready: bool = True
-) -> Iterator[subprocess.Popen[str]]:
-    """A part of the trial: it says when it is ready, and ends with its input."""
-    command = [sys.executable, "-m", f"healing_pipeline_tests.chaos.{module}", str(settings)]
-    process = subprocess.Popen(
-        command, env=dict(env), cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None
-        if ready:
-            assert process.stdout.readline() == "ready\n", f"{module} did not get ready"
-        yield process
-    finally:
-        _ended(process)
-
-
-def _told(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """Let a part end, and hear what it saw."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    told: dict[str, Any] = json.loads(process.stdout.readline())
-    process.wait(60)
-    return told
-
-
-def _ended(process: subprocess.Popen[Any]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _is_alive(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 def _one(connection: psycopg.Connection[Any], question: str) -> tuple[Any, ...]:
     row = connection.execute(question).fetchone()
     assert row is not None
     return tuple(row)
-
-
-def _free_ports(count: int) -> int:
-    """The first of so many ports in a row that nobody listens on."""
-    first = FIRST_PORT
-    while any(is_open(port) for port in range(first, first + count)):
-        first += count
-    return first
