@@ -90,7 +90,7 @@ class Recorder:
         self._changed = threading.Condition()
         self._waiting: OrderedDict[Hashable, _Waiting] = OrderedDict()
         self._has_more_on_disk = False  # the open segments, than is waiting in memory
-        self._is_stuck = False  # something that neither PostgreSQL nor the disk takes
+        self._stuck: list[_Waiting] = []  # what neither PostgreSQL nor the disk takes
         self._entered = self._settled = 0
         self._flush_wanted = self._closing = self._ended = False
         self._room_at = 0.0
@@ -131,7 +131,7 @@ class Recorder:
             self._flush_wanted = True
             self._changed.notify_all()
             return self._changed.wait_for(
-                lambda: self._settled >= goal and not self._is_stuck, timeout_s
+                lambda: self._settled >= goal and not self._stuck, timeout_s
             )
 
     def close(self, timeout_s: float = 15.0) -> None:
@@ -161,7 +161,8 @@ class Recorder:
                 self._has_more_on_disk = True
                 self._tally.add("spooled")
                 return
-            if waiting.worth is not Worth.KEPT or len(self._waiting) >= MOST_IN_MEMORY:
+            held = len(self._waiting) + len(self._stuck)
+            if waiting.worth is not Worth.KEPT or held >= MOST_IN_MEMORY:
                 self._drop([waiting])
                 return
         self._waiting[key] = waiting
@@ -203,7 +204,7 @@ class Recorder:
             self._closing
             or self._flush_wanted
             or busy_replaying
-            or (len(self._waiting) >= self._flush_rows and not self._is_stuck)
+            or (len(self._waiting) >= self._flush_rows and not self._stuck)
         )
 
     def _store_waiting(self) -> None:
@@ -213,6 +214,7 @@ class Recorder:
             self._waiting.clear()
             has_more, self._has_more_on_disk = self._has_more_on_disk, False
         todo = [each for each in waiting if not each.is_on_disk] if has_more else waiting
+        todo = [*self._stuck, *todo]
         for at in range(0, len(todo), self._flush_rows):
             if self._storing.unstored([each.fact for each in todo[at : at + self._flush_rows]]):
                 todo = todo[at:]
@@ -226,8 +228,7 @@ class Recorder:
             remove(segments)
         left = waiting if has_more else todo
         self._tally.add("spooled", sum(each.is_on_disk for each in left))
-        with self._changed:
-            self._put_back([each for each in todo if not each.is_on_disk], of=len(waiting))
+        self._settle(waiting, stuck=[each for each in todo if not each.is_on_disk])
 
     def _let_go(self) -> None:
         """While PostgreSQL is away what is on disk leaves memory, and the rest is put on disk."""
@@ -239,26 +240,22 @@ class Recorder:
             self._has_more_on_disk = self._has_more_on_disk or on_disk > 0
         self._tally.add("spooled", on_disk)
         leave(full)
-        stuck = self._unsaved(off_disk)
-        with self._changed:
-            self._put_back(stuck, of=len(waiting))
+        self._settle(waiting, stuck=self._unsaved(off_disk))
 
-    def _put_back(self, stuck: Sequence[_Waiting], *, of: int) -> None:
-        """Have some of those that waited wait on; the others are settled. Under the lock."""
-        self._settled += of - len(stuck)
-        self._is_stuck = bool(stuck)
-        for each in reversed(stuck):
-            key = object()
-            self._waiting[key] = each
-            self._waiting.move_to_end(key, last=False)
-        self._changed.notify_all()
+    def _settle(self, waiting: Sequence[_Waiting], *, stuck: list[_Waiting]) -> None:
+        """Say that those who waited are seen to, but for what is `stuck` now."""
+        with self._changed:
+            self._settled += len(waiting)
+            self._stuck = stuck
+            self._changed.notify_all()
 
     def _unsaved(self, waiting: Iterable[_Waiting]) -> list[_Waiting]:
         """Put facts on disk, what is kept first; what is left of that when there is no room."""
         stuck: list[_Waiting] = []
         dropped: list[_Waiting] = []
         has_room = True
-        for each in sorted(waiting, key=lambda one: one.worth is not Worth.KEPT):
+        all_of_them = [*self._stuck, *waiting]
+        for each in sorted(all_of_them, key=lambda one: one.worth is not Worth.KEPT):
             if each.line is None:
                 self._storing.reject(each.fact, ValueError("it cannot be written as JSON"))
                 continue
@@ -299,10 +296,10 @@ class Recorder:
             self._ended = True
             waiting, segments = list(self._waiting.values()), self._journal.take()
             self._waiting.clear()
-            lost = [each for each in waiting if not each.is_on_disk]
-            self._tally.add("spooled", len(waiting) - len(lost))
-            self._drop(lost)
-            self._put_back((), of=len(waiting))
+        lost = [*self._stuck, *(each for each in waiting if not each.is_on_disk)]
+        self._tally.add("spooled", sum(each.is_on_disk for each in waiting))
+        self._drop(lost)
+        self._settle(waiting, stuck=[])
         leave(segments)
 
     def _drop(self, waiting: Sequence[_Waiting]) -> None:
