@@ -42,7 +42,7 @@ SNAPSHOTS_EVERY_S = 20.0
 # A clock of another process may be behind ours.
 CLOCK_SKEW = timedelta(seconds=10)
 LISTEN_S = 0.25
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 2.0
 
 _ROUTE, _POLICY = "healing_route", "healing_policy"
 _CHANNELS = (_ROUTE, _POLICY)

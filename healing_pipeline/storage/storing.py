@@ -17,7 +17,7 @@ from healing_pipeline.storage.spool import REJECTED, keep_for_later
 _LOG = logging.getLogger(__name__)
 
 # After a failed write PostgreSQL is left alone for this long, doubling up to the second.
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 4.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 2.0
 
 
 class Storing:
