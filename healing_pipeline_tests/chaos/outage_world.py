@@ -140,7 +140,7 @@ def outage_drill(
         simulator = stack.enter_context(
             running_simulator(seed=seed, scenario=script, epoch=EPOCH, paused=True, quotas="off")
         )
-        url = stack.enter_context(_processes(folder, server.url, simulator))
+        url = stack.enter_context(processes(folder, server.url, simulator))
         yield asyncio.run(_play(folder, times, seed, breaking, say, server, simulator, url))
 
 
@@ -287,7 +287,7 @@ class Quiet:
         pending = dict(wanted)
         while pending and time.monotonic() < since + QUIET_WITHIN_S:
             for name, check in list(pending.items()):
-                with suppress(psycopg.OperationalError):
+                with suppress(psycopg.OperationalError, httpx.TransportError):
                     if await check():
                         del pending[name]
                         self.detail[name] = round(time.monotonic() - since, 2)
@@ -323,7 +323,9 @@ def _told(facts: list[Any]) -> dict[str, int]:
 
 
 @contextmanager
-def _processes(folder: Path, url: str, simulator: RunningSimulator) -> Iterator[str]:
+def processes(
+    folder: Path, url: str, simulator: RunningSimulator, more_environ: Mapping[str, str] = {}
+) -> Iterator[str]:
     """A gateway and what looks after alerts; the gateway's address."""
     config = folder / "healing_config.yaml"
     text = default_config_text().replace("port: 8900", f"port: {simulator.base_port}")
@@ -337,6 +339,7 @@ def _processes(folder: Path, url: str, simulator: RunningSimulator) -> Iterator[
                 STATE_DIR_VARIABLE: str(folder / name),
                 URL_VARIABLE: url,
                 CLOCK_OFFSET_VARIABLE: str(clock_offset_s(simulator)),
+                **more_environ,
             }
             log = stack.enter_context((folder / f"{name}.log").open("wb"))
             process = subprocess.Popen(
