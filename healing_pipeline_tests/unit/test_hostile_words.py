@@ -119,7 +119,7 @@ def assert_tame(page: str) -> None:
     assert all(each.startswith("http://healing.test:8888") for each in links)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(words)
 def test_a_letter_shows_them_and_its_head_holds_one_line_each(text):
     letter = letter_form(with_words(text))
@@ -139,7 +139,7 @@ def test_a_letter_goes_to_those_it_is_meant_for_whatever_stands_in_it(text):
     assert len(read.get_all("Subject")) == 1
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(words)
 def test_a_chat_calls_nobody_and_makes_no_link(text):
     for part in (chat_title(with_words(text), 200), chat_text(with_words(text))):
@@ -149,7 +149,7 @@ def test_a_chat_calls_nobody_and_makes_no_link(text):
         assert not re.search(r"(?<![\w.])@\w", part)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(words)
 def test_a_text_message_is_one_line_of_the_phones_own_alphabet(text):
     sent = text_message(with_words(text))
@@ -157,7 +157,7 @@ def test_a_text_message_is_one_line_of_the_phones_own_alphabet(text):
     assert "\n" not in sent
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(words)
 def test_dagsters_pages_show_them_in_one_cell_each(text):
     table = marked_table(("strategy", "because"), [("plain", text), ("other", "well")])
@@ -170,7 +170,7 @@ def test_dagsters_pages_show_them_in_one_cell_each(text):
     assert not re.search("<(a|img|script|code|strong|em|s)\\b", page)
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(words)
 def test_a_terminal_shows_them_and_obeys_nothing(text):
     plain = io.StringIO()

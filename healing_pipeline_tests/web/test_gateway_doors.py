@@ -313,7 +313,7 @@ def test_one_client_keeps_so_many_sockets_and_no_more(house):
     assert told.count("8.8.4.4 websocket.accept") == 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(given_token=st.binary(max_size=40) | st.text(max_size=30).map(lambda text: text.encode()))
 def test_no_bytes_but_the_token_let_anybody_in_and_none_raise(given_token):
     admission = Admission(TOKEN.encode())
