@@ -150,10 +150,10 @@ class Trial:
             sampler.close()
             self._look_at_pages()
             self._time("report", self._healing("report"))
-            spooled = self._spool_is_empty()
             probed, asked = told(prober), told(upstreams)
             gateway.terminate()
             gateway.wait(PATIENCE_S)
+            spooled = self._left_on_disk()
             lost, doubled = self._compared(address.url, probed)
         self._judge(read, probed, asked, spooled)
         self._grown(sampler, counts_from)
@@ -260,15 +260,10 @@ class Trial:
         self._broken.append(f"{left} incidents are open {NORMAL_WITHIN_S:.0f} s after the faults")
         return None
 
-    def _spool_is_empty(self) -> int:
-        """Bytes that wait on disk half a minute after the last request."""
-        until = time.monotonic() + 30.0
-        while True:
-            folder = self._folder / "state" / "spool"
-            waiting = sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
-            if not waiting or time.monotonic() > until:
-                return waiting
-            time.sleep(0.5)
+    def _left_on_disk(self) -> int:
+        """Bytes of facts that wait on disk when all who record have ended."""
+        folder = self._folder / "state" / "spool"
+        return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
 
     def _compared(self, url: str, probed: Mapping[str, Any]) -> tuple[int, int]:
         """Facts that readers and prober account for and the database has not, or has twice."""
