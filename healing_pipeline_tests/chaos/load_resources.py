@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -26,12 +27,15 @@ class Sample:
         Its proportional share: pages that processes share count once.
     cpu_s : float
         So far.
+    kept_waiting_s : float
+        So far: how long its main thread could have run and others had the cores.
     """
 
     at: float
     memory_mb: float
     descriptors: int
     cpu_s: float
+    kept_waiting_s: float = 0.0
 
 
 @dataclass
@@ -76,7 +80,16 @@ def sample(root: psutil.Process) -> Sample:
             descriptors += each.num_fds()
             spent = each.cpu_times()
             cpu_s += spent.user + spent.system
-    return Sample(time.time(), memory / MEGABYTE, descriptors, cpu_s)
+    return Sample(time.time(), memory / MEGABYTE, descriptors, cpu_s, kept_waiting_s(root.pid))
+
+
+def kept_waiting_s(pid: int) -> float:
+    """How long a process's main thread has waited for a core; 0 where the system does not tell."""
+    try:
+        told = Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()
+    except OSError:
+        return 0.0
+    return int(told[1]) / 1e9 if len(told) > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,9 @@ class Growth:
         The most of the last quarter less the most of the first.
     cpu_share : float
         Cores.
+    kept_waiting : float
+        The share of the time in which it waited for a core that others had: on a machine that is
+        not busy it is small, and where it is not, seconds say more of the others than of it.
     """
 
     mean_mb: float
@@ -101,6 +117,7 @@ class Growth:
     quarters: float
     descriptors: int
     cpu_share: float
+    kept_waiting: float
 
 
 def growth(samples: list[Sample], since: float) -> Growth | None:
@@ -123,4 +140,5 @@ def growth(samples: list[Sample], since: float) -> Growth | None:
         descriptors=max(each.descriptors for each in last)
         - max(each.descriptors for each in first),
         cpu_share=(found[-1].cpu_s - found[0].cpu_s) / times[-1],
+        kept_waiting=(found[-1].kept_waiting_s - found[0].kept_waiting_s) / times[-1],
     )

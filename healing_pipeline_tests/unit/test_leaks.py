@@ -17,6 +17,7 @@ from healing_pipeline.probing.response import NoAnswer, Response
 from healing_pipeline.providers.registry import provider_names
 from healing_pipeline_tests.chaos.load_catalog import KEY, KEY_VARIABLE, write_config
 from healing_pipeline_tests.chaos.load_faults import Fault
+from healing_pipeline_tests.chaos.load_resources import Sample, growth
 from healing_pipeline_tests.chaos.load_upstreams import (
     EMPTY,
     ERROR_TEXT,
@@ -106,3 +107,21 @@ def test_the_sixth_round_of_all_faults_leaves_no_more_behind_than_the_fourth(cat
     assert ends["Answer"] > 2_000
     # Each second round asks the other half of the endpoints.
     assert max(held[4:]) < 1.01 * max(held[2:4])
+
+
+def samples(memory_of) -> list[Sample]:
+    return [
+        Sample(5.0 * number, memory_of(number), 40, number, number / 4) for number in range(120)
+    ]
+
+
+def test_what_rises_by_a_tenth_has_grown_and_what_swings_has_not():
+    # From 100 to 110 MB: the mean is 105, and 10 / 105 is 9.5 %.
+    rising = growth(samples(lambda number: 100 + 10 * number / 119), 0.0)
+    assert round(rising.share, 3) == 0.095
+    assert rising.quarters > 0.05
+    assert rising.cpu_share == 0.2
+    assert rising.kept_waiting == 0.05
+    swinging = growth(samples(lambda number: 100 + 8 * (number % 2)), 0.0)
+    assert abs(swinging.share) < 0.01
+    assert abs(swinging.quarters) < 0.01

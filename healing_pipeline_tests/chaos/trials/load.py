@@ -338,6 +338,7 @@ class Trial:
                 f"{name}_growth": f"{grown.share:+.1%} (quarters {grown.quarters:+.1%})",
                 f"{name}_descriptors_growth": grown.descriptors,
                 f"{name}_cores": round(grown.cpu_share, 2),
+                f"{name}_kept_waiting_for_a_core": f"{grown.kept_waiting:.0%}",
             }
             if self._judges_growth and name in ("gateway", "prober"):
                 self._judge_growth(name, grown)
