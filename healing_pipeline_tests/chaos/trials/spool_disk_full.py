@@ -22,14 +22,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import httpx
 
 from healing_pipeline.drill.schedule import arrivals
+from healing_pipeline.healing.facts import Decision
 from healing_pipeline.simulator.control import running_simulator
+from healing_pipeline.storage.facts import line_of
 from healing_pipeline.storage.spool import files_in
 from healing_pipeline.storage.spool_room import VARIABLE
 from healing_pipeline_tests.chaos.outage_account import p99
@@ -135,18 +139,19 @@ def _played(disk: Path, seed: int, lasts_s: float, is_full: bool) -> Seen:
                 for path in client.get("/openapi.json").json()["paths"]
                 if path.startswith("/v1/")
             ]
-        plan = arrivals(endpoints, PER_S, lasts_s, seed)
-        readers = HttpReaders(url, plan)
+        readers = HttpReaders(url, ())
         asyncio.run(readers.prime(endpoints))
         server.kill()
         if is_full:
             # Some of what happened while there was room is there to be dropped.
-            asyncio.run(HttpReaders(url, arrivals(endpoints, PER_S, 2.0, seed + 1)).run())
+            readers.plan = arrivals(endpoints, PER_S, 2.0, seed + 1)
+            asyncio.run(readers.run())
             others = fill(disk)
         else:
             fill_spool(disk / "spool", Random(seed))
         for each in FAULTS:
             simulator.control.add_fault(each)
+        readers.plan = arrivals(endpoints, PER_S, lasts_s, seed)
         asyncio.run(readers.run())
         if is_full:
             others.unlink()
@@ -185,10 +190,27 @@ def fill(disk: Path) -> Path:
 
 def fill_spool(spool: Path, rng: Random) -> None:
     """Have another process's detail fill what may wait, as an outage of hours does."""
-    line = '{"fact": "decision", "torn": "' + "x" * 500 + '"}\n'
-    for number in range(BOUND_MB * 4):
+    now = datetime.now(UTC)
+    for number in range(4 * BOUND_MB):
+        lines = [
+            line_of(
+                Decision(
+                    request_id=UUID(int=rng.getrandbits(128), version=4),
+                    decision_no=1,
+                    at=now - timedelta(hours=1),
+                    origin="reader",
+                    source="yahoo",
+                    endpoint="yahoo/quote-aapl",
+                    failure_class="timeout",
+                    policy=None,
+                    budget_s=2.0,
+                    considered={"left_out": ["x" * 1_200]},
+                )
+            )
+            for _ in range(175)
+        ]
         name = f"20200101T0000{number:02d}000000-1-{number:06d}-{rng.randbytes(4).hex()}"
-        (spool / f"{name}.detail.jsonl").write_text(line * (2**18 // len(line)))
+        (spool / f"{name}.detail.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def _empty_after(spool: Path) -> float | None:
