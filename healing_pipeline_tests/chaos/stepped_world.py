@@ -27,6 +27,8 @@ from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.incidents.verification import Check
 from healing_pipeline.installation import allowed_hosts, build_engine
+from healing_pipeline.probing.response import Response
+from healing_pipeline.providers.provider import UpstreamRequest
 from healing_pipeline.simulator.control import RunningSimulator
 from healing_pipeline.simulator.scenario import load_scenario
 from healing_pipeline.storage import incidents, probes
@@ -36,6 +38,7 @@ from healing_pipeline.storage.routes import active_routes
 from healing_pipeline.transport.http import HttpSender, new_client
 
 SOURCE = "yahoo"
+OK = 200
 Result = TypeVar("Result")
 
 
@@ -74,7 +77,7 @@ class SteppedWorld:
     sender: HttpSender
     hands: Hands
     facts: list[Fact] = field(default_factory=list)
-    read_at: dict[str, float] = field(default_factory=dict)  # monotonic, of the last good data
+    good_at: dict[str, float] = field(default_factory=dict)  # by path, monotonic: asked last
 
     def __post_init__(self) -> None:
         scenario = replace(load_scenario("calm"), sources=(SOURCE,))
@@ -83,7 +86,7 @@ class SteppedWorld:
         self.routes = RouteTable()
         self.engine = build_engine(
             self.catalog,
-            send=self.sender.send,
+            send=self._send,
             record=self._record,
             clock=clock,
             snapshots=SnapshotMemory(),
@@ -91,6 +94,13 @@ class SteppedWorld:
             seed=1,
         )
         self.watcher = Watcher(self.catalog, self.engine, self.database, self._record, clock)
+
+    async def _send(self, request: UpstreamRequest, timeout_s: float) -> Response:
+        began = self.hands.monotonic()
+        response = await self.sender.send(request, timeout_s)
+        if response.status == OK:
+            self.good_at[request.line.path] = began
+        return response
 
     def _record(self, fact: Fact) -> None:
         self.facts.append(fact)
@@ -121,16 +131,14 @@ class SteppedWorld:
         self.simulator.control.clear_faults()
 
     async def read(self, endpoint: str) -> Answer | HealingFailed:
-        """A reader asks; the moment of good data from the provider is noted by the other clock."""
-        began = self.hands.monotonic()
-        end = await self.engine.fetch(endpoint)
-        if isinstance(end, Answer) and end.fidelity == "exact":
-            self.read_at[endpoint] = began
-        return end
+        """A reader asks."""
+        return await self.engine.fetch(endpoint)
 
     async def look(self) -> tuple[HealRequest, ...]:
         await asyncio.to_thread(self.recorder.flush)
-        return (await self.watcher.look(SOURCE)).requests
+        requests = (await self.watcher.look(SOURCE)).requests
+        self.routes.replace_all(await self.stored(active_routes))
+        return requests
 
     async def take(self, request: HealRequest) -> heal_run.Taken | None:
         return await self.stored(

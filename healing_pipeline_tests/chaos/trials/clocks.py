@@ -70,6 +70,10 @@ ASKED_WITHIN_S, HEALED_WITHIN_S, RESOLVED_WITHIN_S = 70.0, 75.0, 15.0
 LONGEST_S = 300.0
 # By so much both clocks go on between two looks.
 TURN_S = 3.0
+# Nothing helps where the clock says that stored data is an hour old: people are called.
+SETTLED = {State.HEALED, State.ESCALATED, State.RESOLVED}
+STORED_FOR = timedelta(minutes=15)
+
 # An age is told in whole seconds, and asking takes some of them.
 AGE_WITHIN_S = 2.0
 
@@ -84,6 +88,7 @@ class Seen:
     steps: int = 0
     asked: int = 0
     errors: int = 0
+    too_old: int = 0
     asked_s: list[float] = field(default_factory=list)
     healed_s: list[float] = field(default_factory=list)
     resolved_s: list[float] = field(default_factory=list)
@@ -145,6 +150,7 @@ def _row(fault: str, seen: Seen, lost: int | None, doubled: int | None) -> Outco
             "a heal that died done again within, s": round(max(seen.healed_s, default=0.0), 1),
             "resolved within, s": round(max(seen.resolved_s, default=0.0), 1),
             "a message put off for 60 s due within, s": round(max(seen.told_s, default=0.0), 1),
+            "not served, stored data being too old by the clock": seen.too_old,
             "an answer younger by its label than it was by, s": round(seen.age_off_s, 1),
         },
         broken=tuple(seen.broken),
@@ -223,13 +229,13 @@ async def _step(world: SteppedWorld, rng: Random, by: timedelta, seen: Seen) -> 
     healed_s = asked_s = told_s = None
     late = rng.uniform(62.0, 120.0)
     while (passed := world.hands.monotonic() - stepped_at) < LONGEST_S:
-        await _read(world, endpoint, seen)
-        await _read(world, rng.choice(list(wanted)), seen)
+        await _read(world, endpoint, seen, looks_older=by)
+        await _read(world, rng.choice(list(wanted)), seen, looks_older=by)
         for request in await world.look():
             taken = await world.take(request)
             if taken is not None:
                 settled = await world.heal(taken)
-                if request.endpoint == endpoint and settled.state is State.HEALED:
+                if request.endpoint == endpoint and settled.state in SETTLED:
                     healed_s = world.hands.monotonic() - stepped_at
         if asked_s is None and wanted <= _probed(world, asked_before):
             asked_s = passed
@@ -276,20 +282,23 @@ def _note(into: list[float], took: float | None, most: float, what: str, seen: S
         seen.broken.append(f"{what}: after {took:.0f} s")
 
 
-async def _read(world: SteppedWorld, endpoint: str, seen: Seen) -> None:
+async def _read(
+    world: SteppedWorld, endpoint: str, seen: Seen, looks_older: timedelta = timedelta()
+) -> None:
     seen.asked += 1
     end = await world.read(endpoint)
     if not isinstance(end, Answer):
+        if looks_older > STORED_FOR:
+            seen.too_old += 1
+            return
         seen.errors += 1
         seen.broken.append(f"{endpoint}: no answer: {end.verdict.evidence}")
         return
-    known = world.read_at.get(endpoint)
+    known = world.good_at.get(world.path_of(endpoint))
     if end.fidelity != "stale" or known is None:
         return
     claimed = (world.hands.now() - end.fetched_at).total_seconds()
     passed = world.hands.monotonic() - known
-    # A probe or a heal may have read it since; what is claimed may be less than what we know of
-    # by that much, and never less than no time.
     if claimed < -AGE_WITHIN_S:
         seen.broken.append(f"{endpoint}: data of {claimed:.0f} s ago")
     seen.age_off_s = max(seen.age_off_s, min(passed, LONGEST_S) - claimed)
