@@ -81,6 +81,8 @@ CREATE INDEX attempt_by_request ON healing.attempt (request_id);
 CREATE INDEX attempt_that_failed
     ON healing.attempt (at) WHERE strategy = 'plain' AND failure_class <> 'ok';
 CREATE INDEX attempt_of_strategy ON healing.attempt (at) WHERE strategy <> 'plain';
+-- What heal runs tried for an incident that has stood open for long.
+CREATE INDEX attempt_of_incident ON healing.attempt (incident_id) WHERE incident_id IS NOT NULL;
 CREATE TRIGGER attempt_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.attempt
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
 
@@ -121,6 +123,8 @@ CREATE INDEX answer_by_endpoint ON healing.answer (endpoint, at);
 CREATE INDEX answer_by_time ON healing.answer (at);
 -- Readers without an answer are few, and looked for each second.
 CREATE INDEX answer_that_failed ON healing.answer (at) WHERE failed;
+-- Requests that met a failure are few among all, and reports ask what became of them.
+CREATE INDEX answer_that_met_a_failure ON healing.answer (at) WHERE failure_class <> 'ok';
 CREATE TRIGGER answer_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.answer
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
 

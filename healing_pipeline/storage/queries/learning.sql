@@ -212,9 +212,9 @@ SELECT day, source, failure_class, strategy, tries, healed, exact, late_tries, l
 -- attempts with a strategy, the share that healed; and where the day's last policy stood between no
 -- learning and hindsight. Null where there was none; empty: none of all.
 WITH asked AS (
-    SELECT date_bin('1 day', at, 'epoch') AS day, avg((NOT failed)::int)::float8 AS healed
-      FROM answer
-     WHERE at >= :from_at AND at < :to_at AND failure_class NOT IN ('ok', 'bad_request')
+    SELECT date_bin('1 day', quarter, 'epoch') AS day,
+           sum(healed)::float8 / NULLIF(sum(met_fault), 0) AS healed
+      FROM health_in(:from_at, :to_at)
      GROUP BY day
 ), tried AS (
     SELECT date_bin('1 day', hour, 'epoch') AS day, sum(healed)::float8 / sum(tries) AS first_try
@@ -231,6 +231,7 @@ WITH asked AS (
 )
 SELECT day, asked.healed, tried.first_try, judged.headroom
   FROM asked FULL JOIN tried USING (day) FULL JOIN judged USING (day)
+ WHERE COALESCE(asked.healed, tried.first_try, judged.headroom) IS NOT NULL
  ORDER BY day;
 
 -- name: parameter_rows(from_at, to_at)

@@ -27,8 +27,7 @@ SELECT id, incident_id, at, signal, from_state, to_state, note, detail, asks_hea
  ORDER BY incident_id, id;
 
 -- name: heal_attempts(incident_id, endpoint, from_at, to_at, limit)
--- What heal runs tried for an incident. Found by its endpoint and its time: an incident's id is in
--- no index. Empty: no heal run has tried anything.
+-- What heal runs tried for an incident. Empty: no heal run has tried anything.
 SELECT id, request_id, attempt_no, at, origin, source, endpoint, strategy, host, key_name,
        failure_class::text, evidence, healed, fidelity::text, seconds, status, upstream_calls, params,
        late, incident_id, met::text
