@@ -21,13 +21,13 @@ MOST_AHEAD_S = 2.0
 # A tick that goes on notes once more when it began: until so many looks in a row found nothing.
 LOOK_EVERY_S, LOOKS, WITHIN_S = 5.0, 3, 120.0
 
-SENSOR_MOMENTS = (
+SENSOR_MOMENTS: tuple[str, ...] = (
     "last_tick_timestamp",
     "last_tick_start_timestamp",
     "last_sensor_start_timestamp",
     "last_tick_success_timestamp",
 )
-SCHEDULE_MOMENTS = ("start_timestamp", "last_iteration_timestamp")
+SCHEDULE_MOMENTS: tuple[str, ...] = ("start_timestamp", "last_iteration_timestamp")
 
 
 def make_due(instance: dg.DagsterInstance, now_s: float) -> int:
