@@ -238,6 +238,8 @@ class Exposition:
         self._health = Health(dashboard.catalog)
         self._registry = CollectorRegistry()
         self._registry.register(self._health)
+        if dashboard.recorder is not None:
+            self._registry.register(FactFamilies(dashboard.recorder))
         ProcessCollector(namespace="healing_gateway", registry=self._registry)
         self._texts: dict[str, tuple[bytes, bytes]] = {}
         self._made_at = -float("inf")
@@ -249,8 +251,6 @@ class Exposition:
         async with self._turn:
             if self._clock() - self._made_at >= READ_EVERY_S:
                 await self._read()
-        if dashboard.recorder is not None:
-            self._registry.register(FactFamilies(dashboard.recorder))
             known = self._texts.get(media_type)
             if known is None:
                 known = await self._dashboard.database.compute(
