@@ -497,6 +497,25 @@ def test_a_heal_run_that_died_is_asked_for_again_with_a_new_event(on):
     on(body)
 
 
+def test_a_clock_that_is_set_back_by_a_day_leaves_no_endpoint_unasked_and_no_heal_missed(on):
+    """Everything was due tomorrow by the old clock, and the heal would be given up then."""
+
+    async def body(each: Bench) -> None:
+        request = await opened(each)
+        assert await each.take(request) is not None  # by a run that dies
+        each.pass_by(timedelta(days=-1))
+        await each.look()
+        before = len(each.probe_results)
+        each.pass_by(timedelta(seconds=max(e.interval_s for e in each.catalog.endpoints.values())))
+        requests = (await each.look()).requests
+        assert {every.endpoint for every in each.probe_results[before:]} == set(each.names)
+        assert ENDPOINT in {every.endpoint for every in requests}
+        signals = await each.signals(request.incident_id)
+        assert signals[:3] == ["confirmed", "heal_started", "heal_lost"]
+
+    on(body)
+
+
 def test_a_request_that_no_run_took_is_made_again_with_a_new_event(on):
     """A launch that failed: its run key is spent, so the same event would never start another."""
 
