@@ -21,6 +21,7 @@ from healing_pipeline.catalog.retention_section import Retention
 from healing_pipeline.control.learning_run import day_of
 from healing_pipeline.errors import StorageError
 from healing_pipeline.storage import learning, pruning
+from healing_pipeline.storage.database import OWNER_URL_VARIABLE
 from healing_pipeline.storage.pruning import FactSweep, RowSweep, Sweep
 
 # A step takes about this long, so that whoever writes never waits longer behind it; and as long
@@ -122,7 +123,8 @@ class Pruner:
         Raises
         ------
         StorageError
-            If PostgreSQL breaks off; what was taken by then is gone, and the next run goes on.
+            If PostgreSQL breaks off, and what was taken by then is gone; or if it is not the
+            owner who prunes.
         """
         began, result = time.monotonic(), Pruned()
         try:
@@ -134,6 +136,11 @@ class Pruner:
                         result.is_complete = False
                         break
                     self._sweep(sweep, result, dry_run=dry_run)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise StorageError(
+                f"This role may not prune ({error.diag.message_primary}). Set {OWNER_URL_VARIABLE} "
+                "to the URL of the schema's owner."
+            ) from None
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise StorageError(
                 f"Pruning was broken off ({' '.join(str(error).split())}). What is gone is gone, "

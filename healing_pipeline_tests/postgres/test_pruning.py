@@ -13,10 +13,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from learning_samples import AN_HOUR, NINE, SOURCES, digest, fact, requests, write
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.retention_section import Retention
@@ -452,6 +454,24 @@ def test_nothing_is_pruned_while_a_fold_reads_it(database, monkeypatch):
         assert done.removed == {}
         assert "a fold is under way" in done.kept[0].because
     assert pruned(database.url).removed["attempt"] == attempts
+
+
+def test_a_role_that_may_not_delete_is_told_whose_url_is_needed(database):
+    attempts = a_day(database)
+    folded(database, NIGHT)
+    role = f"reader_{uuid4().hex}"
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role}")
+        try:
+            connection.execute(f"GRANT USAGE ON SCHEMA healing TO {role}")
+            connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA healing TO {role}")
+            given = conninfo_to_dict(database.url)
+            with pytest.raises(StorageError, match="HEALING_OWNER_DATABASE_URL"):
+                pruned(make_conninfo("", **{**given, "options": f"-c role={role}"}))
+        finally:
+            connection.execute(f"DROP OWNED BY {role}")
+            connection.execute(f"DROP ROLE {role}")
+    assert counts(database, "attempt") == [attempts]
 
 
 def test_a_server_that_goes_away_is_told_with_the_way_on(database):
