@@ -38,6 +38,9 @@ HEAD_WITHIN_S = 10.0
 IDLE_S = 60.0
 MOST_CONNECTIONS = 2_000
 STOP_WITHIN_S = 3
+# Forms are the longest that anybody has to send, and 64 KB of them are read.
+MOST_BODY_BYTES = 128 * 1024
+BODY_WITHIN_S = 20.0
 # A browser has nothing to say on its socket.
 MOST_HEARD_BYTES = 256
 
@@ -50,6 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     _head_bytes = 0
+    _body_bytes = 0
     _in_head = True
     _limit: asyncio.TimerHandle | None = None
 
@@ -75,15 +79,30 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        """A request is there."""
-        self._in_head, self._head_bytes = False, 0
+        """A request is there, but for its body."""
+        self._in_head, self._head_bytes, self._body_bytes = False, 0, 0
         self._stop_waiting()
+        self._limit = self.loop.call_later(BODY_WITHIN_S, self.transport.close)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Count a body that nobody reads any more: what follows an answer would go on for ever."""
+        self._body_bytes += len(body)
+        if self._body_bytes > MOST_BODY_BYTES:
+            self.transport.close()
+            return
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The next one may begin."""
         self._in_head = True
+        self._stop_waiting()
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on it is a socket, which may last."""
+        self._stop_waiting()
+        super().handle_websocket_upgrade()
 
     def _wait_for_head(self) -> None:
         self._limit = self.loop.call_later(HEAD_WITHIN_S, self.transport.close)
