@@ -15,6 +15,9 @@ Json = dict[str, Any]
 
 LABELS = ", ".join(each.value for each in Fidelity)
 
+_LABEL = f"({'|'.join(each.value for each in Fidelity)})"
+_SOME_LABELS = f"^{_LABEL}( ?, ?{_LABEL})*$"
+
 ASKING_HEADERS: Mapping[str, tuple[str, Json]] = {
     "X-Healing": (
         "`off` passes the upstream's own status and body through.",
@@ -22,7 +25,7 @@ ASKING_HEADERS: Mapping[str, tuple[str, Json]] = {
     ),
     "X-Healing-Accept": (
         f"Labels to take, instead of the endpoint's: some of {LABELS}.",
-        {"type": "string", "examples": ["exact, stale"]},
+        {"type": "string", "pattern": _SOME_LABELS, "examples": ["exact, stale"]},
     ),
     "X-Healing-Deadline": (
         "Seconds to wait at most, instead of the endpoint's.",
@@ -43,7 +46,8 @@ PROBLEM_HEADERS: Mapping[str, str] = {
     "Retry-After": "Whole seconds until the provider may be asked again, where that is known.",
     "X-Healing-Request-Id": ANSWER_HEADERS["X-Healing-Request-Id"],
 }
-PROBLEM = {"$ref": "#/components/responses/Problem"}
+# Whose clients expect XML unless they say otherwise, and are refused in it too.
+_IN_XML = frozenset({"fred"})
 
 # A larger catalog has a path per source: a document of megabytes is of no use to any tool.
 MOST_PATHS = 1_000
@@ -66,7 +70,10 @@ def openapi_document(catalog: Catalog) -> Json:
         "tags": [*({"name": name} for name in catalog.sources), {"name": REPORTS_TAG}],
         "paths": {
             **_data_paths(catalog),
-            **{f"/proxy/{name}/{{path}}": _proxy(name) for name in catalog.sources},
+            **{
+                f"/proxy/{name}/{{path}}": _proxy(name, in_xml=source.provider in _IN_XML)
+                for name, source in catalog.sources.items()
+            },
             **report_paths(),
         },
         "components": {
@@ -80,23 +87,14 @@ def openapi_document(catalog: Catalog) -> Json:
                 for name, text in {**ANSWER_HEADERS, **PROBLEM_HEADERS}.items()
             },
             "responses": {
-                "Data": {
-                    "description": "The provider's own form of data, whoever served it.",
-                    "headers": {
-                        name: {"$ref": f"#/components/headers/{name}"} for name in ANSWER_HEADERS
-                    },
-                    "content": {"application/json": {}},
-                },
-                "Problem": {
-                    "description": "No data: problem details.",
-                    "headers": {
-                        name: {"$ref": f"#/components/headers/{name}"} for name in PROBLEM_HEADERS
-                    },
-                    "content": {
-                        "application/problem+json": {
-                            "schema": {"$ref": "#/components/schemas/Problem"}
-                        }
-                    },
+                "Data": _data("application/json"),
+                "Problem": _refusal(),
+                "DataOrXml": _data("application/json", "text/xml"),
+                "AsItIs": {
+                    "description": "No data: problem details; for FRED's clients, who expect XML, "
+                    "its own form of a refusal. With `X-Healing: off` the upstream's own words "
+                    "with its own status, whichever that is.",
+                    "content": {**_refusal()["content"], "*/*": {}},
                 },
             },
             "schemas": {"Problem": _problem()},
@@ -132,6 +130,24 @@ def _any_of(source: str) -> Json:
     }
 
 
+def _data(*forms: str) -> Json:
+    return {
+        "description": "The provider's own form of data, whoever served it.",
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ANSWER_HEADERS},
+        "content": {each: {} for each in forms},
+    }
+
+
+def _refusal() -> Json:
+    return {
+        "description": "No data: problem details.",
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in PROBLEM_HEADERS},
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        },
+    }
+
+
 def _path(endpoint: Endpoint) -> Json:
     query = "&".join(f"{name}={value}" for name, value in endpoint.params.items())
     return {
@@ -156,7 +172,7 @@ def _path(endpoint: Endpoint) -> Json:
     }
 
 
-def _proxy(source: str) -> Json:
+def _proxy(source: str, *, in_xml: bool) -> Json:
     return {
         "get": {
             "operationId": f"proxy.{source}",
@@ -172,14 +188,19 @@ def _proxy(source: str) -> Json:
                 },
                 *({"$ref": f"#/components/parameters/{name}"} for name in ASKING_HEADERS),
             ],
-            "responses": _responses(),
+            "responses": _responses("OrXml" if in_xml else ""),
         }
     }
 
 
-def _responses() -> Json:
+def _responses(forms: str = "") -> Json:
     statuses = sorted({str(kind.status) for name, kind in KINDS.items() if name not in OF_REPORTS})
-    return {"200": {"$ref": "#/components/responses/Data"}, **dict.fromkeys(statuses, PROBLEM)}
+    refusal = {"$ref": "#/components/responses/AsItIs"}
+    return {
+        "200": {"$ref": f"#/components/responses/Data{forms}"},
+        **dict.fromkeys(statuses, refusal),
+        "default": refusal,
+    }
 
 
 def _problem() -> Json:
