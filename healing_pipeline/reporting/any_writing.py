@@ -41,7 +41,9 @@ class Written:
 def write_toon_value(value: Any) -> Written:
     """Any JSON value as TOON."""
     try:
-        text = toon_format.dumps(value)
+        # A text alone is prose to whoever reads it, unless it stands in quotes.
+        quoted = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else None
+        text = toon_format.dumps(value) if quoted is None else quoted
     except RecursionError:
         raise UnreadableError("This is nested too deeply.", "Send it flatter.") from None
     except ValueError as exc:  # half a surrogate pair
