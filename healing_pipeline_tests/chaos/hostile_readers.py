@@ -117,7 +117,7 @@ async def _giant_body(port: int, told: Told) -> None:
 
 async def _giant_form(port: int, told: Told) -> None:
     head = (
-        b"POST /health-dashboard/silences HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\n"
+        b"POST /health-dashboard/alerts/silences HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\n"
         b"Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     piece = b"10000\r\n" + b"a" * 65_536 + b"\r\n"
@@ -182,7 +182,8 @@ def _frames(*frames: bytes, ends: bool = True) -> Abuse:
         heard = await _said(port, told, _upgrade(port), *frames, within_s=8, pause_s=0.0)
         if 101 not in told.statuses:
             told.wrong.append(f"no socket was opened: {heard[:80]!r}")
-        if not ends:
+        # Goodbye was said; hanging up is then the other side's turn, and ours a while later.
+        if not ends or b"\x88" in heard:
             told.left_open = 0
 
     return abuse

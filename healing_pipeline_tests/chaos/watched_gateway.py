@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
-import threading
+import subprocess
+import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,27 +37,28 @@ class Cost:
 
 
 class Watch:
-    """Asks the gateway for its health all the time, from a thread of its own."""
+    """Asks the gateway for its health all the time, from a process of its own."""
 
     def __init__(self, process: int, port: int) -> None:
         self._process, self._port = psutil.Process(process), port
-        self._waits: list[float] = []
-        self._failed = 0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-        self._before = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="watch-")
+        self._told = Path(self._folder.name) / "waits"
+        self._asking: subprocess.Popen[bytes] | None = None
+        self._from = self._before = 0
 
     def begin(self) -> None:
         """From here on it counts."""
         Path(f"/proc/{self._process.pid}/clear_refs").write_text("5", encoding="ascii")
         self._before = self._process.memory_info().rss
-        self._waits, self._failed = [], 0
+        self._from = self._told.stat().st_size
 
     def cost(self) -> Cost:
         """Of what happened since `begin`."""
-        waits = list(self._waits)
+        time.sleep(2 * EVERY_S)
+        told = self._told.read_bytes()[self._from :].decode().split("\n")[:-1]
+        waits = [float(each) for each in told if each != "failed"]
         grown = (self._peak() - self._before) / MB
-        return Cost(grown, max(waits, default=0.0), self._failed, len(waits))
+        return Cost(grown, max(waits, default=0.0), len(told) - len(waits), len(told))
 
     def descriptors(self) -> int:
         """Open files and sockets."""
@@ -67,25 +70,36 @@ class Watch:
         return int(line.split()[1]) * 1024
 
     def __enter__(self) -> Watch:
-        self._thread.start()
+        self._told.touch()
+        command = [sys.executable, str(Path(__file__)), str(self._port), str(self._told)]
+        self._asking = subprocess.Popen(command)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
+        assert self._asking is not None, "it was begun"
+        self._asking.kill()
+        self._asking.wait()
+        self._folder.cleanup()
 
-    def _ask(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        while not self._stopped.wait(EVERY_S):
+
+def ask(port: int, told: Path) -> None:
+    """Ask again and again, and write a line for each time."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with told.open("a", encoding="ascii") as file:
+        while True:
+            time.sleep(EVERY_S)
             began = time.monotonic()
             try:
                 connection.request("GET", "/healthz")
                 answer = connection.getresponse()
                 answer.read()
-                if answer.status != 200:
-                    self._failed += 1
+                is_good = answer.status == 200
             except (OSError, http.client.HTTPException):
-                self._failed += 1
+                is_good = False
                 connection.close()
-            self._waits.append(time.monotonic() - began)
-        connection.close()
+            file.write(f"{time.monotonic() - began:.4f}\n" if is_good else "failed\n")
+            file.flush()
+
+
+if __name__ == "__main__":
+    ask(int(sys.argv[1]), Path(sys.argv[2]))

@@ -7,7 +7,15 @@ import json
 from typing import Any
 
 import pytest
-from gateways import Asker, ScriptedEngine, default_catalog
+import schemathesis
+import uvicorn
+from gateways import Asker, ScriptedEngine, default_catalog, observation
+from uvicorn.server import ServerState
+
+from healing_pipeline.probing.response import Response
+from healing_pipeline.web.serving import BoundedProtocol
+from healing_pipeline_tests.chaos.fuzz.requests import Line
+from healing_pipeline_tests.chaos.openapi_cases import played
 
 
 def asked_raw(asker: Asker, path: str, query: bytes) -> tuple[int, dict[str, Any]]:
@@ -41,3 +49,40 @@ def test_a_page_that_is_not_there_is_named_in_short(tmp_path) -> None:
     asker = Asker(default_catalog(tmp_path), ScriptedEngine())
     _, document = asked_raw(asker, "/" + "x" * 30_000, b"")
     assert len(document["detail"]) < 300
+
+
+@pytest.mark.parametrize(
+    "head", [b"Transfer-Encoding: chunked", b"Content-Length: 1000000000"], ids=["chunks", "told"]
+)
+def test_a_body_without_end_ends_the_connection(head: bytes, tmp_path) -> None:
+    """What came after the answer was read and thrown away for as long as somebody sent it."""
+    asker = Asker(default_catalog(tmp_path), ScriptedEngine())
+
+    async def sent() -> int:
+        config = uvicorn.Config(asker.gateway, http=BoundedProtocol, lifespan="off")
+        config.load()
+        protocol = BoundedProtocol(config=config, server_state=ServerState(), app_state={})
+        line = Line()
+        protocol.connection_made(line)
+        protocol.data_received(b"POST /v1/x HTTP/1.1\r\nHost: a\r\n" + head + b"\r\n\r\n")
+        taken = 0
+        while not line.is_closed and taken < 100:
+            protocol.data_received(b"2000\r\n" + b"x" * 0x2000 + b"\r\n")
+            await asyncio.sleep(0)
+            taken += 1
+        protocol.connection_lost(None)
+        return taken
+
+    assert asyncio.run(sent()) < 20
+
+
+def test_the_page_says_of_every_answer_what_it_is(tmp_path) -> None:
+    """A short form of `chaos openapi`, over a scripted engine."""
+    asker = Asker(default_catalog(tmp_path), ScriptedEngine())
+    asker.engine.seen = observation(Response(503, {"content-type": "text/html"}, b"<html>"))
+    schema = schemathesis.openapi.from_asgi("/openapi.json", asker.gateway)
+    some = schema.include(path_regex="quote-aapl|dgs10|eur-usd|/proxy/(yahoo|fred)")
+    cases = played(some, 14, 1)
+    assert cases.failures == {}
+    assert cases.requests >= 100
+    assert {200, 400, 404, 503} <= set(cases.statuses)

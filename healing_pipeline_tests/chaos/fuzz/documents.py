@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from healing_pipeline_tests.chaos.fuzz.installed import scratch
 from healing_pipeline_tests.chaos.fuzz.target import CANARY, Check, Target
 
 NAMED = Path("given.yaml")
@@ -42,8 +42,8 @@ def _open_configuration() -> Check:
     from healing_pipeline.simulator.hosts import addresses
     from healing_pipeline.simulator.keys import default_keys
 
-    folder = tempfile.TemporaryDirectory(prefix="fuzz-")
-    path = Path(folder.name) / "healing_config.yaml"
+    folder = scratch()
+    path = folder / "healing_config.yaml"
     given = {
         "environ": {"FRED_API_KEY": CANARY, "HEALING_UPSTREAMS": ""},
         "providers": provider_names(),
@@ -82,7 +82,6 @@ def _open_configuration() -> Check:
             return error
         raise AssertionError("it is wrong, and it was loaded")
 
-    check.__dict__["folder"] = folder
     return check
 
 
@@ -216,8 +215,8 @@ def _open_index() -> Check:
     from healing_pipeline.probing.recorded import classify_recorded
     from healing_pipeline.providers.registry import PROVIDERS
 
-    folder = tempfile.TemporaryDirectory(prefix="fuzz-")
-    index = Path(folder.name) / "index.jsonl"
+    folder = scratch()
+    index = folder / "index.jsonl"
     (index.parent / "a.json").write_bytes(b'{"price": 1.5}')
     judges = {name: provider.classify for name, provider in PROVIDERS.items()}
 
@@ -230,9 +229,6 @@ def _open_index() -> Check:
                 json.dumps(each).encode()
         except ConfigurationError as error:
             _is_told(error, data.decode("utf-8", "replace"), with_line=True)
-
-    # The folder goes with the check, and not before.
-    check.__dict__["folder"] = folder
 
     return check
 

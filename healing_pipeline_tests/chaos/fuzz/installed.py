@@ -1,7 +1,9 @@
-"""The default configuration as it is installed, loaded once."""
+"""What targets stand on: the default configuration, loaded once, and a folder to write to."""
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -28,3 +30,10 @@ def default_catalog() -> Catalog:
             simulated_hosts=addresses(8900),
             simulated_keys=default_keys(),
         )
+
+
+def scratch() -> Path:
+    """A folder that is gone when the process ends."""
+    folder = tempfile.mkdtemp(prefix="fuzz-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

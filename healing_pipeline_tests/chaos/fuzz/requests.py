@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import base64
 import json
 import re
@@ -49,6 +50,14 @@ def _gateway(token: str | None) -> tuple[Any, Any]:
     return gateway, engine
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One for all inputs of the process."""
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
+
+
 def _ends() -> list[Any]:
     from healing_pipeline.probing.failure_class import FailureClass
     from healing_pipeline_tests.web.gateways import answer, failed
@@ -65,7 +74,7 @@ def _open_gateway() -> Check:
     from healing_pipeline.probing.response import Response
     from healing_pipeline_tests.web.gateways import observation
 
-    loop = asyncio.new_event_loop()
+    loop = _loop()
     ends, seen = _ends(), observation(Response(429, {"retry-after": "5"}, b"slow down"))
     # A fresh one now and then: what a target meant is remembered.
     state: dict[str, Any] = {"asked": 0}
@@ -174,7 +183,7 @@ def target_seeds() -> list[bytes]:
     ]  # fmt: skip
 
 
-class _Line:
+class Line:
     """The connection that a protocol of uvicorn's writes to."""
 
     def __init__(self) -> None:
@@ -215,7 +224,7 @@ def _open_heads() -> Check:
     from healing_pipeline.web.serving import MOST_HEAD_BYTES, BoundedProtocol
     from healing_pipeline_tests.web.gateways import observation
 
-    loop = asyncio.new_event_loop()
+    loop = _loop()
     gateway, engine = _gateway(None)
     engine.seen = observation(Response(429, {"retry-after": "5"}, b"slow down"))
     config = uvicorn.Config(gateway, http=BoundedProtocol, lifespan="off", log_level="critical")
@@ -224,7 +233,7 @@ def _open_heads() -> Check:
     loop.set_exception_handler(lambda _, context: problems.append(context))
 
     async def feed(pieces: list[bytes]) -> bytes:
-        state, line = ServerState(), _Line()
+        state, line = ServerState(), Line()
         protocol = BoundedProtocol(config=config, server_state=state, app_state={}, _loop=loop)
         protocol.connection_made(line)  # type: ignore[arg-type]
         for each in pieces:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
+from healing_pipeline_tests.chaos.fuzz.installed import scratch
 from healing_pipeline_tests.chaos.fuzz.target import CANARY, Check, Target
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -23,8 +22,8 @@ def _open_spool() -> Check:
     from healing_pipeline.storage.facts import fact_of, line_of, row_of
     from healing_pipeline.storage.local_snapshots import LocalSnapshots
 
-    folder = tempfile.TemporaryDirectory(prefix="fuzz-")
-    path = Path(folder.name) / "snapshots.jsonl"
+    folder = scratch()
+    path = folder / "snapshots.jsonl"
 
     def check(data: bytes) -> None:
         text = data.decode("utf-8", "replace").replace("\n", " ")
@@ -43,7 +42,6 @@ def _open_spool() -> Check:
             assert all(math.isfinite(point.value) for point in each.reading.points)
             assert each.reading.as_of <= max(each.reading.as_of, AT)
 
-    check.__dict__["folder"] = folder
     return check
 
 
@@ -76,8 +74,8 @@ def _open_policy() -> Check:
     from healing_pipeline.learning.policy import Policy
     from healing_pipeline.storage.local_policy import LocalPolicy
 
-    folder = tempfile.TemporaryDirectory(prefix="fuzz-")
-    path = Path(folder.name) / "policy.json"
+    folder = scratch()
+    path = folder / "policy.json"
     candidates = {
         "alternate_host": 0.3, "use_cached_data": 0.0, "fallback_provider": 1.0,
         "exponential_backoff_retry": 2.5, "unheard_of": 0.5,
@@ -99,7 +97,6 @@ def _open_policy() -> Check:
             for value in (each.retry_delay_s, each.timeout_s):
                 assert value is None or value >= 0
 
-    check.__dict__["folder"] = folder
     return check
 
 
