@@ -187,7 +187,7 @@ second_opinion:
   api_key_env: OPENAI_API_KEY
   daily_budget_usd: 1
   price_per_million_tokens: {{input: 0, output: 0}}
-  timeout_s: 2
+  timeout_s: 8
   ask: always
 """
     (folder / "config").mkdir()
