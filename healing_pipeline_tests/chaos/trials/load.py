@@ -262,9 +262,9 @@ class Trial:
         return None
 
     def _left_on_disk(self) -> int:
-        """Bytes of facts that wait on disk when all who record have ended."""
+        """Bytes of facts that wait on disk when all who record have ended; the reserve is none."""
         folder = self._folder / "state" / "spool"
-        return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+        return sum(each.stat().st_size for each in folder.rglob("*.jsonl"))
 
     def _compared(self, url: str, probed: Mapping[str, Any]) -> tuple[int, int]:
         """Facts that readers and prober account for and the database has not, or has twice."""
