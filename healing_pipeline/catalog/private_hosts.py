@@ -1,6 +1,7 @@
 """`allow_private_hosts`: the hosts that may be in our own network, each by its name.
 
-One switch for all would let any other name lead into it too, as soon as its DNS says so.
+One switch for all would let any other name lead into it too, as soon as its DNS says so. `true`,
+which earlier versions wrote, therefore means those hosts alone whose URLs say that they are private.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ def read_private_hosts(root: Fields, findings: Findings) -> tuple[Scalar, ...]:
         return ()
     if isinstance(node, Scalar) and node.is_plain and node.text in {"true", "false"}:
         if node.text == "true":
-            findings.error(
-                node.line, f"`{KEY}: true` would open our own network to every name.", EXAMPLE
+            findings.warn(
+                node.line,
+                f"`{KEY}: true` lets in the hosts that are written as private ones.",
+                EXAMPLE,
             )
         return ()
     named = root.texts(KEY)
@@ -39,6 +42,12 @@ def read_private_hosts(root: Fields, findings: Findings) -> tuple[Scalar, ...]:
                 each.line, f"{shown(each.text)} in `{KEY}` is no host, nor host:port.", EXAMPLE
             )
     return tuple(each for each in named if _NAMED.fullmatch(each.text))
+
+
+def takes_those_written(root: Fields) -> bool:
+    """Whether every host that is written as a private one may be in our own network."""
+    node = root.node(KEY)
+    return isinstance(node, Scalar) and node.is_plain and node.text == "true"
 
 
 def is_named(place: Place, named: Iterable[str]) -> bool:

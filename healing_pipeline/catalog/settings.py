@@ -18,7 +18,11 @@ from healing_pipeline.catalog.fields import Fields
 from healing_pipeline.catalog.gateway_section import SECTION as GATEWAY
 from healing_pipeline.catalog.gateway_section import GatewaySettings, read_gateway
 from healing_pipeline.catalog.private_hosts import KEY as PRIVATE_HOSTS
-from healing_pipeline.catalog.private_hosts import is_named, read_private_hosts
+from healing_pipeline.catalog.private_hosts import (
+    is_named,
+    read_private_hosts,
+    takes_those_written,
+)
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
 from healing_pipeline.catalog.reading import raise_first, read_text
 from healing_pipeline.catalog.retention_section import SECTION as RETENTION
@@ -60,6 +64,8 @@ class Settings:
         First port of the simulated hosts.
     private_hosts : tuple of Scalar
         Hosts that may be in our own network, as they are written.
+    takes_written_private : bool
+        Whether those may too whose URLs say so.
     learning_since : date
         The first UTC day that can be learned from.
     witnesses : tuple of str
@@ -79,6 +85,7 @@ class Settings:
     upstreams: Upstreams = Upstreams.SIMULATED
     simulator_port: int = DEFAULT_SIMULATOR_PORT
     private_hosts: tuple[Scalar, ...] = ()
+    takes_written_private: bool = False
     learning_since: date = DEFAULT_LEARNING_SINCE
     witnesses: tuple[str, ...] = DEFAULT_WITNESSES
     alerts: AlertSettings = field(default_factory=AlertSettings)
@@ -89,6 +96,9 @@ class Settings:
 
     def lets_inside(self, host: str, port: int) -> bool:
         """Whether a host may be in our own network, because the file names it."""
+        shown_host = f"[{host}]" if ":" in host else host
+        if self.takes_written_private and is_private(f"//{shown_host}:{port}"):
+            return True
         return is_named((host, port), [each.text for each in self.private_hosts])
 
 
@@ -157,8 +167,9 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
         upstreams=_upstreams(root, environ, findings),
         simulator_port=DEFAULT_SIMULATOR_PORT if port is None else port,
         private_hosts=private,
+        takes_written_private=takes_those_written(root),
         learning_since=_learning_since(root, findings) or DEFAULT_LEARNING_SINCE,
-        witnesses=_witnesses(root, findings, private),
+        witnesses=_witnesses(root, findings, private, takes_those_written(root)),
         alerts=read_alerts(root, findings),
         public_status=_public_status(root, findings),
         second_opinion=read_second_opinion(root, environ, findings),
@@ -182,7 +193,9 @@ def _public_status(root: Fields, findings: Findings) -> bool:
     return fields.flag("public") or False
 
 
-def _witnesses(root: Fields, findings: Findings, private: tuple[Scalar, ...]) -> tuple[str, ...]:
+def _witnesses(
+    root: Fields, findings: Findings, private: tuple[Scalar, ...], takes_written: bool
+) -> tuple[str, ...]:
     if root.node("witnesses") is None:
         return DEFAULT_WITNESSES
     written = root.texts("witnesses")
@@ -197,8 +210,8 @@ def _witnesses(root: Fields, findings: Findings, private: tuple[Scalar, ...]) ->
             continue
         kept.append(each.text)
         host, port = each.text.lower().split(":")
-        if is_private(f"//{each.text}") and not is_named(
-            (host, int(port)), [allowed.text for allowed in private]
+        if is_private(f"//{each.text}") and not (
+            takes_written or is_named((host, int(port)), [allowed.text for allowed in private])
         ):
             findings.error(
                 each.line,

@@ -258,3 +258,10 @@ def test_settings_that_are_wrong_stop_with_their_line(config: Path) -> None:
     with pytest.raises(ConfigurationError, match="out of range") as caught:
         load_settings(config, environ={})
     assert caught.value.line == 2
+
+
+def test_a_switch_for_all_lets_in_only_the_hosts_that_are_written_as_private(config: Path) -> None:
+    text = TEXT.replace("https://data.example:8443", "http://[fd00::7]:8443")
+    config.write_text(f"allow_private_hosts: true\n{text}", encoding="utf-8")
+    catalog = loaded(config)
+    assert catalog.private_hosts == {("fd00::7", 8443)}
