@@ -1,7 +1,7 @@
 """`allow_private_hosts`: the hosts that may be in our own network, each by its name.
 
 One switch for all would let any other name lead into it too, as soon as its DNS says so. `true`,
-which earlier versions wrote, therefore means those hosts alone whose URLs say that they are private.
+which earlier versions wrote, therefore means those hosts alone that are written as private ones.
 """
 
 from __future__ import annotations
