@@ -74,7 +74,7 @@ SPARE: defaultdict[str, int] = defaultdict(lambda: 3, warm=10_000)
 
 # Each of these can be healed: what readers saw before is accepted for a while.
 FAULTS = ("server_error", "rate_limit", "auth_error", "reset", "html_page")
-FAILING = ("yahoo", "fred", "polygon")
+FAILING = ("yahoo", "fred")
 SLOW_S = 4.0
 
 
@@ -193,7 +193,7 @@ def _faults(stack: WholeStack, rng: Random) -> Iterator[None]:
     """A fault every few seconds: one path, or a whole host of a source, for a while."""
     ended = threading.Event()
     catalog = load_catalog(stack.config, {})
-    # A source of 25 calls a day is not asked again for an hour whether it has recovered.
+    # Sources whose probes are few are not asked for many minutes whether they have recovered.
     endpoints = [each for each in catalog.endpoints.values() if each.source in FAILING]
 
     def go_on() -> None:
