@@ -442,10 +442,9 @@ def test_a_private_host_is_allowed_by_its_own_name_and_no_others() -> None:
         found = problems_of(allowing(text, named))
         assert any("private network" in each.problem for each in found), named
         assert any("no host of a source" in each.problem for each in found), named
-    written = problems_of(text.replace("allow_private_hosts: []", "allow_private_hosts: true"))
-    assert (
-        len(written) == 1 and written[0].severity == "warning" and "[localhost" in written[0].cure
-    )
+    (written,) = problems_of(text.replace("allow_private_hosts: []", "allow_private_hosts: true"))
+    assert written.severity == "warning"
+    assert "[localhost" in written.cure
     assert (
         len(problems_of(text.replace("allow_private_hosts: []", "allow_private_hosts: false"))) == 1
     )
