@@ -56,7 +56,7 @@ Say = Callable[[str], None]
 
 MINUTES, HOUR, DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 STEPS = (MINUTES, -MINUTES, HOUR, -HOUR, DAY, -DAY)
-ROUNDS, QUICK_ROUNDS = 3, 1
+ROUNDS, QUICK_ROUNDS = 2, 1
 # The process's own zone, and a moment shortly before its clocks are set.
 ZONES = (
     ("America/New_York", datetime.fromisoformat("2026-03-08T06:58:00+00:00")),

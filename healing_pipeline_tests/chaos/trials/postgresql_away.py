@@ -33,7 +33,7 @@ from healing_pipeline_tests.chaos.outage_world import Breaking, Played, Times, o
 from healing_pipeline_tests.chaos.outcome import Outcome
 from healing_pipeline_tests.chaos.own_server import OwnServer
 
-TIMES = 5
+TIMES = 3
 FULL, QUICK = Times(62.0, 14.0, 20.0), Times(18.0, 5.0, 5.0)
 # Two runs of one seed differ by this much where nothing is broken: the machine's own unrest, and
 # the moment at which a heal run leaves its route.

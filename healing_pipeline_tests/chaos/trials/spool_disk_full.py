@@ -42,7 +42,7 @@ from healing_pipeline_tests.chaos.outage_world import processes
 from healing_pipeline_tests.chaos.outcome import Outcome
 from healing_pipeline_tests.chaos.own_server import OwnServer
 
-TIMES = 5
+TIMES = 3
 DISK_MB, BOUND_MB = 64, 8
 READING_S, QUICK_S = 30.0, 6.0
 PER_S = 40.0
