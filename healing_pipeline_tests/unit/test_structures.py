@@ -84,7 +84,7 @@ def test_a_structure_comes_back_from_each_form_as_it_went(name, data):
     assert exactly(read_csv(as_csv(table))) == exactly(Table(name, table.columns, held))
 
 
-@settings(max_examples=settings.default.max_examples // 25)
+@settings(max_examples=settings.default.max_examples // 15)
 @given(data=st.data())
 def test_all_eight_come_back_from_one_document(data):
     tables = [
