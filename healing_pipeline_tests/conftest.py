@@ -10,15 +10,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
 import pytest
 from hypothesis import settings
-from psycopg import sql
+from server_for_tests import ServerForTests, as_role
 
 from healing_pipeline.storage.database import Database
 from healing_pipeline.storage.embedded import EmbeddedServer
@@ -59,38 +57,6 @@ def pytest_collection_finish() -> None:
     """Have the collector look no more at thousands of tests and all of Dagster: they stay."""
     gc.collect()
     gc.freeze()
-
-
-@dataclass(frozen=True, slots=True)
-class ServerForTests:
-    """Where databases can be made: a server of the user's, or an embedded one of our own."""
-
-    dsn: str  # of its maintenance database
-
-    def url(self, database: str) -> str:
-        return urlunsplit(urlsplit(self.dsn)._replace(path=f"/{database}"))
-
-    def create(self, database: str, template: str | None = None) -> None:
-        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database))
-        if template is not None:
-            # Files are copied with a quarter of the work that writing them to the log takes.
-            statement += sql.SQL(" TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(template))
-        self._execute(statement)
-
-    def drop(self, database: str) -> None:
-        self._execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database))
-        )
-
-    def _execute(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
-            connection.execute(statement)
-
-
-def as_role(url: str, role: str) -> str:
-    """The URL of a database for another role of its server."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from conftest import ServerForTests, as_role
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
+from server_for_tests import ServerForTests, as_role
 from storage_samples import answer, attempt, begin, decision, probe, snapshot
 
 from healing_pipeline.errors import ConfigurationError, StorageError

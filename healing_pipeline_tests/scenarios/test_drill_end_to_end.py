@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import ServerForTests, as_role
+from server_for_tests import ServerForTests, as_role
 
 from healing_pipeline.drill.run import run_drill
 from healing_pipeline.drill.score import is_clean

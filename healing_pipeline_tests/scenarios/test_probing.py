@@ -188,8 +188,13 @@ def catalog_of(
         for name in hosts
         for a, b in islice(permutations(CURRENCIES, 2), count)
     }
+    here = (host.rpartition(":") for its in (*hosts.values(), witnesses) for host in its)
     return Catalog(
-        MappingProxyType(sources), MappingProxyType(endpoints), Upstreams.REAL, witnesses
+        MappingProxyType(sources),
+        MappingProxyType(endpoints),
+        Upstreams.REAL,
+        witnesses,
+        private_hosts=frozenset((name, int(port)) for name, _, port in here if port.isdigit()),
     )
 
 
