@@ -99,7 +99,9 @@ _FAMILIES = (
         FailureClass.SERVER_ERROR,
         _any(
             r"internal[ _-](server[ _-])?error|(service|temporarily|currently) unavailable",
-            r"bad gateway|gateway time-?out|maintenance|try again later|will be right back",
+            r"(backend|server|system|api) (is )?(currently |temporarily )?unavailable",
+            r"bad gateway|gateway time-?out|maintenance|will be right back",
+            r"try again(?! with)( later| soon| in a|[.,;!)]|$)",
             r"something went wrong|upstream (connect|request)|application error|server error",
             r"timed out|currently down|overloaded",
         ),

@@ -314,3 +314,31 @@ def test_recorded_responses_stay_failures_without_their_status():
         for status in (200, None):
             verdict = CLASSIFY[entry["source"]](Response(status, {}, body), line_asked)
             assert not verdict.is_ok, (entry["body_file"], verdict)
+
+
+CALLERS = {Is.BAD_REQUEST, Is.NOT_FOUND, Is.PLAN_LIMIT}
+NONSENSE = "zorp blick, wuffle"
+
+
+@pytest.mark.parametrize("source", sorted(CLASSIFY))
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": NONSENSE},
+        {"error": {"code": "Zorp", "description": NONSENSE}},
+        {"error": {"type": "zorp", "info": NONSENSE}},
+        {"error": {"message": NONSENSE}},
+        {"result": "error", "error-type": "zorp-blick"},
+        {"success": False, "error": {"type": "zorp_blick"}},
+        {"status": "ERROR", "request_id": "1", "error": NONSENSE},
+        {"message": NONSENSE},
+        {"chart": {"result": None, "error": {"code": "Zorp", "description": NONSENSE}}},
+    ],
+)
+def test_words_that_nobody_knows_are_not_taken_for_the_callers_fault(source, body) -> None:
+    verdict = judged(source, 200, body)
+    assert not verdict.is_ok
+    assert verdict.failure_class not in CALLERS, verdict.evidence
+    for text in ("backend unavailable, try again", "Please try again.", "our API is unavailable"):
+        again = judged(source, 200, {"error": {"code": "Internal", "description": text}})
+        assert again.failure_class is Is.SERVER_ERROR

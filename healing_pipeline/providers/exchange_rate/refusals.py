@@ -104,8 +104,8 @@ def _class_of(
         return _NUMBERS.get(code, FailureClass.BAD_REQUEST)
     if error is answer and answer.keys() <= {"success", "motd", "terms", "privacy", "timestamp"}:
         return FailureClass.BAD_REQUEST  # fails without a word
-    # A code of the family that is not in the table: those for limits and keys all are.
-    return meaning_of(said) or (None if error is answer else FailureClass.BAD_REQUEST)
+    # Words that nobody knows are not taken for the caller's fault, which nobody would heal.
+    return meaning_of(said)
 
 
 def _values(members: dict[str, object]) -> list[object]:
