@@ -37,8 +37,9 @@ PROBE_TIMEOUT_S = 2.0
 SILENT_S = 1.0
 
 # Probes under way at one host: half of the connections that the client keeps for a host, so that
-# readers have the other half.
-PROBES_PER_HOST = 64
+# readers have the other half. One that hangs holds a place for two seconds; five hundred endpoints
+# of a source, asked once a minute and more often once they fail, then want sixty places.
+PROBES_PER_HOST = 96
 
 
 @dataclass(frozen=True, slots=True)

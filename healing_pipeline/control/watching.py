@@ -48,7 +48,7 @@ MOST = 1_000
 
 # Transactions of all looks together; they have threads of their own, because a resolver that hangs
 # takes those of everybody.
-STORING_THREADS = 3
+STORING_THREADS = 5
 
 Result = TypeVar("Result")
 

@@ -58,7 +58,7 @@ class ClientSettings:
     """
 
     max_connections: int = 640
-    max_per_host: int = 128
+    max_per_host: int = 192
     keepalive_s: float = 45.0
 
 
