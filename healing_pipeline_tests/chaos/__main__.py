@@ -11,6 +11,7 @@ import argparse
 import importlib
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from healing_pipeline_tests.chaos.outcome import Outcome, kept, table, write
@@ -31,6 +32,8 @@ ORDER = (
     "thirty_days",
     "fuzzing",
     "hostile_bodies",
+    "openapi",
+    "canaries",
 )
 
 
@@ -40,7 +43,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trial", nargs="*", metavar="TRIAL", help=f"of: {', '.join(names)}; all")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="a short form; keeps no result")
+    parser.add_argument("--quick", action="store_true", help="a short form")
+    parser.add_argument("--keep", action="store_true", help="keep what a short form saw, told so")
     asked = parser.parse_args()
     unknown = [name for name in asked.trial if name not in names]
     if unknown:
@@ -61,7 +65,9 @@ def main() -> int:
             for broken in each.broken:
                 print(f"  BROKEN: {broken}")
             held = held and each.held
-        if not asked.quick:
+        if asked.quick:
+            outcomes = [replace(each, fault=f"{each.fault} (short form)") for each in outcomes]
+        if asked.keep or not asked.quick:
             write(name, outcomes, asked.seed)
             _write_table()
     return 0 if held else 1
@@ -74,10 +80,13 @@ def trials() -> list[str]:
 
 
 def kept_table() -> str:
-    """The table of all that is kept."""
+    """The table of all that is kept, and below it what did not hold."""
     seen = kept()
-    names = [name for name in trials() if name in seen]
-    return table(outcome for name in names for outcome in seen[name])
+    outcomes = [each for name in trials() for each in seen.get(name, ())]
+    broken = [f"- {each.fault}: {text}" for each in outcomes for text in dict.fromkeys(each.broken)]
+    if not broken:
+        return table(outcomes)
+    return "\n".join([table(outcomes), "", "What did not hold in these runs:", "", *broken])
 
 
 def _write_table() -> None:

@@ -33,7 +33,7 @@ from healing_pipeline_tests.chaos.outage_world import Breaking, Played, Times, o
 from healing_pipeline_tests.chaos.outcome import Outcome
 from healing_pipeline_tests.chaos.own_server import OwnServer
 
-TIMES = 3
+TIMES = 2
 FULL, QUICK = Times(62.0, 14.0, 20.0), Times(18.0, 5.0, 5.0)
 # Two runs of one seed differ by this much where nothing is broken: the machine's own unrest, and
 # the moment at which a heal run leaves its route.
@@ -109,6 +109,7 @@ def played_often(
             )
             broken += _judged(played)
             broken += [f"a reader over HTTP got {text}" for text in errors(played)]
+            broken += [f"under a better label: {each}" for each in played.report["wrong_examples"]]
             if most_connections is not None and number == rounds - 1:
                 left = _left_open(played)
                 seen["connections a while later"] = left
