@@ -67,7 +67,15 @@ def pids_in(file: Path) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def gone_soon(pids: list[int]) -> None:
+    """What was killed ends when the kernel gets to it, which a busy machine does later."""
+    wait_until(lambda: not any(map(is_running, pids)), within_s=5)
 
 
 def test_a_child_that_hears_no_signal_is_gone_with_its_own_child_within_eight_seconds(
@@ -79,7 +87,7 @@ def test_a_child_that_hears_no_signal_is_gone_with_its_own_child_within_eight_se
     began = time.monotonic()
     group.stop()
     assert time.monotonic() - began < 8
-    wait_until(lambda: not any(is_running(pid) for pid in pids_in(file)), within_s=1)
+    gone_soon(pids_in(file))
 
 
 def test_a_grandchild_that_outlives_its_parent_is_gone_too(group, tmp_path):
@@ -91,7 +99,7 @@ def test_a_grandchild_that_outlives_its_parent_is_gone_too(group, tmp_path):
     orphan = next(pid for pid in pids_in(file) if pid != child.process.pid)
     assert is_running(orphan)
     group.stop()
-    wait_until(lambda: not is_running(orphan), within_s=1)
+    gone_soon([orphan])
 
 
 def test_children_that_listen_are_asked_by_the_first_signal_and_not_waited_for_longer(
@@ -131,9 +139,9 @@ def test_a_part_that_was_killed_is_started_again_without_what_it_had_started(gro
     part.start()
     wait_until(lambda: len(pids_in(file)) == 4)
     assert part.ended() is None
-    assert not any(is_running(pid) for pid in before)
+    gone_soon(before)
     group.stop()
-    assert not any(is_running(pid) for pid in pids_in(file))
+    gone_soon(pids_in(file))
 
 
 def test_what_one_that_was_killed_had_started_is_ended_by_the_next(tmp_path):
@@ -143,7 +151,7 @@ def test_what_one_that_was_killed_had_started_is_ended_by_the_next(tmp_path):
     wait_until(lambda: len(pids_in(file)) == 2)
     assert end_leftovers(noted_in) == 1
     child.process.wait(5)
-    wait_until(lambda: not any(is_running(pid) for pid in pids_in(file)), within_s=1)
+    gone_soon(pids_in(file))
     assert end_leftovers(noted_in) == 0
 
 
