@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from clean_environment import CleanEnvironment, CleanEnvironments, shared_environments
 from hypothesis import settings
 from server_for_tests import ServerForTests, as_role
 
@@ -130,6 +131,21 @@ def _with_template(server: ServerForTests, shared: Path) -> ServerForTests:
 def _is_there(server: ServerForTests, done: Path) -> bool:
     # A worker that came after all others had gone started another server.
     return done.exists() and done.read_text() == server.dsn
+
+
+@pytest.fixture(scope="session")
+def clean_environments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CleanEnvironments]:
+    """Makes virtual environments of the built wheel, each once for all xdist workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with shared_environments(shared) as environments:
+        yield environments
+
+
+@pytest.fixture(scope="session")
+def clean_environment(clean_environments: CleanEnvironments) -> CleanEnvironment:
+    """The wheel alone, as `pip install healing-pipeline` leaves it."""
+    return clean_environments()
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""The built wheel: what it holds, and that it needs nothing that it does not declare."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import zipfile
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+from clean_environment import REPOSITORY, CleanEnvironment
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]  # a first run downloads libraries
+
+# Imports each module of the wheel; says which cannot be, and from where the package came.
+IMPORT_ALL = """
+import importlib, json, pkgutil, sys
+import healing_pipeline
+failed = {}
+walked = pkgutil.walk_packages(healing_pipeline.__path__, "healing_pipeline.")
+names = [each.name for each in walked]
+for name in names:
+    if name.endswith("__main__"):
+        continue  # running it is what it is for
+    try:
+        importlib.import_module(name)
+    except BaseException as exc:
+        failed[name] = repr(exc)
+json.dump({"modules": len(names), "failed": failed, "from": healing_pipeline.__file__}, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def held(clean_environment: CleanEnvironment) -> zipfile.ZipFile:
+    return zipfile.ZipFile(clean_environment.wheel)
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(held: zipfile.ZipFile) -> None:
+    package = REPOSITORY / "healing_pipeline"
+    files = {
+        each.relative_to(REPOSITORY).as_posix()
+        for each in package.rglob("*")
+        if each.is_file() and "__pycache__" not in each.parts
+    }
+    assert {Path(each).suffix for each in files} >= {
+        ".typed",
+        ".html",
+        ".py",
+        ".sql",
+        ".txt",
+        ".yaml",
+    }
+    names = {each for each in held.namelist() if ".dist-info/" not in each}
+    assert names == files
+
+
+def test_its_metadata_are_those_of_pyproject(held: zipfile.ZipFile) -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    (place,) = (each for each in held.namelist() if each.endswith(".dist-info/METADATA"))
+    said = message_from_string(held.read(place).decode())
+    assert (said["Name"], said["Version"]) == (project["name"], project["version"])
+    assert said["License-Expression"] == project["license"]
+    assert said["Requires-Python"] == project["requires-python"]
+    assert set(said.get_all("Provides-Extra", [])) == set(project["optional-dependencies"])
+    asked = [each for each in said.get_all("Requires-Dist", []) if "extra ==" not in each]
+    assert len(asked) == len(project["dependencies"])
+    assert said.get_payload() == (REPOSITORY / "README.md").read_text("utf-8")
+
+
+def test_what_is_installed_agrees_with_itself(clean_environment: CleanEnvironment) -> None:
+    clean_environment.check()
+
+
+def test_every_module_can_be_imported_with_what_the_wheel_declares(
+    clean_environment: CleanEnvironment, tmp_path: Path
+) -> None:
+    done = clean_environment.run("python", "-c", IMPORT_ALL, cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert Path(found["from"]).is_relative_to(clean_environment.root)
+    assert found["modules"] > 300
+    assert not found["failed"]
