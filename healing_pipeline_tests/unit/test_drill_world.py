@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
-from healing_pipeline.drill.world import EPOCH, MarkedSender, Telling, caller
+from healing_pipeline.drill.world import EPOCH, MarkedSender, Telling, caller, clock_offset_s
 from healing_pipeline.healing.facts import SnapshotFact
 from healing_pipeline.probing.reading import Point, Reading
 from healing_pipeline.probing.response import RequestLine
@@ -45,3 +47,18 @@ async def test_calls_are_marked_by_who_asks_and_those_with_a_crumb_are_noted():
         await marked.send(UpstreamRequest("yahoo", "query1", None, url, {}, line), 1.0)
     assert sent.marks == ["r1.1", "r1.2", "r2.1"]
     assert marked.with_session == {"r1.2"}
+
+
+def test_a_simulator_that_answers_late_is_asked_until_its_clock_can_be_trusted():
+    askings = []
+
+    def now():
+        said = datetime.now(UTC) + timedelta(hours=1)
+        askings.append(said)
+        if len(askings) < 7:
+            time.sleep(0.12)  # what a machine that is busy makes of the way back
+        return said
+
+    simulator = SimpleNamespace(control=SimpleNamespace(now=now))
+    assert clock_offset_s(simulator) == pytest.approx(3600.0, abs=0.03)
+    assert len(askings) == 7
