@@ -1,7 +1,8 @@
 """Watch third-party data endpoints, heal their failures, learn which remedy works where.
 
 What a program of yours needs stands here: `HealingClient` (and `AsyncHealingClient`) with what it
-returns. Names are loaded when they are asked for, so that importing the package costs nothing.
+returns, and the Dagster component `HealingSources`. Names are loaded when they are asked for, so
+that importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from healing_pipeline.client import AsyncHealingClient, HealingClient
+    from healing_pipeline.components.healing_sources import HealingSources
     from healing_pipeline.healing.answer import Answer, HealingFailed
     from healing_pipeline.healing.fidelity import Fidelity
 
@@ -21,6 +23,7 @@ __all__ = [
     "Fidelity",
     "HealingClient",
     "HealingFailed",
+    "HealingSources",
     "__version__",
 ]
 
@@ -30,6 +33,7 @@ _HOMES = {
     "Fidelity": "healing_pipeline.healing.fidelity",
     "HealingClient": "healing_pipeline.client",
     "HealingFailed": "healing_pipeline.healing.answer",
+    "HealingSources": "healing_pipeline.components.healing_sources",
 }
 
 

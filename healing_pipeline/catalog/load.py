@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from healing_pipeline.catalog.alert_section import check_channels
+from healing_pipeline.catalog.component_file import configuration_in
 from healing_pipeline.catalog.document import Table, parse
 from healing_pipeline.catalog.endpoints import read_endpoints
 from healing_pipeline.catalog.market_hours import Calendar
@@ -98,7 +99,7 @@ def _read(
     text: str, path: Path, surroundings: Surroundings
 ) -> tuple[Catalog | None, list[Problem]]:
     findings = Findings()
-    root = open_root(parse(text, findings), path, findings)
+    root = open_root(configuration_in(parse(text, findings), findings), path, findings)
     if root is None:
         return None, findings.in_order()
     settings = read_settings(root, surroundings.environ, findings)

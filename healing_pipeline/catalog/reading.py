@@ -46,5 +46,5 @@ def raise_first(path: Path, problems: Sequence[Problem]) -> None:
     if not errors:
         return
     first, more = errors[0], len(errors) - 1
-    rest = f" ({more} more: run `healing check`.)" if more else ""
+    rest = f" ({more} more: run `healing check -c {path}`.)" if more else ""
     raise ConfigurationError(first.problem, first.cure + rest, path=path, line=first.line)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from healing_pipeline.alerting.settings import AlertSettings
 from healing_pipeline.catalog.alert_section import read_alerts
+from healing_pipeline.catalog.component_file import configuration_in
 from healing_pipeline.catalog.document import Node, Scalar, Table, parse
 from healing_pipeline.catalog.fields import Fields
 from healing_pipeline.catalog.gateway_section import SECTION as GATEWAY
@@ -111,7 +112,7 @@ def load_settings(path: Path, *, environ: Mapping[str, str]) -> Settings:
         If the file cannot be read as YAML, or one of the settings is wrong.
     """
     findings = Findings()
-    document = parse(read_text(path), findings)
+    document = configuration_in(parse(read_text(path), findings), findings)
     settings_keys = {"upstreams", *OPTIONAL}
     if isinstance(document, Table):
         own = tuple(entry for entry in document.entries if entry[0].text in settings_keys)

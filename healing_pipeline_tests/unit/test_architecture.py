@@ -61,8 +61,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     | WORDS
     # Why people are told of something is decided in one place.
     | {"client", "control.alert_firing", "data_path", "installation", "providers", "storage"},
-    # It stands alone: other Dagster projects use it.
+    # They stand alone: other Dagster projects use them.
     "launcher": set(),
+    "celery_runs": set(),
     "definitions": {
         "catalog.settings",
         "control.lookout",
@@ -70,6 +71,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "installation",
         "orchestration",
     },
+    # What `dg` scaffolds and shows.
+    "components": {"catalog", "definitions", "errors"},
     "stack": CORE
     | WORDS
     # What the launcher started is ended with the stack.
@@ -105,7 +108,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Libraries that belong to an edge, and the parts that are that edge.
 ONLY_IN: dict[str, set[str]] = {
-    "dagster": {"orchestration", "definitions", "launcher"},
+    "celery": {"celery_runs"},
+    "dagster": {"celery_runs", "components", "orchestration", "definitions", "launcher"},
+    "dagster_celery": {"celery_runs"},
     "dagster_postgres": {"orchestration"},
     "httpx": {"transport", "simulator", "cli"},
     "requests": set(),
@@ -336,7 +341,8 @@ def test_type_checkers_are_told_that_the_package_is_typed() -> None:
 def test_every_library_that_is_imported_is_asked_for() -> None:
     """What comes along with another package goes with it, some day."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    extra = settings["project"]["optional-dependencies"]["second-opinion"]
+    extras = settings["project"]["optional-dependencies"]
+    extra = (*extras["second-opinion"], *extras["celery"])
     asked = {
         each.split("[")[0].split(">")[0].split("<")[0].split("=")[0].strip().replace("-", "_")
         for each in (*settings["project"]["dependencies"], *extra)

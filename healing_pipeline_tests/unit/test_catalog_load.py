@@ -215,7 +215,7 @@ def test_the_first_error_is_raised_with_its_place_and_the_number_of_others(confi
         loaded(config)
     assert (caught.value.path, caught.value.line) == (config, 19)
     assert str(caught.value).startswith(f"{config}:19: `interval_s`")
-    assert str(caught.value).endswith("(2 more: run `healing check`.)")
+    assert str(caught.value).endswith(f"(2 more: run `healing check -c {config}`.)")
 
 
 def test_a_missing_file_is_cured_by_init(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What `dg` knows of us: components to write in YAML. Each puts together what others build."""
