@@ -13,11 +13,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact, SnapshotFact
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.guard.cooldowns import CooldownNews, Tell
 from healing_pipeline.healing.memory import (
     MOST_SNAPSHOTS,
     PolicyInForce,
@@ -36,6 +38,7 @@ from healing_pipeline.storage.local_policy import LocalPolicy
 from healing_pipeline.storage.local_snapshots import MOST as LOCAL_SNAPSHOTS
 from healing_pipeline.storage.local_snapshots import LocalSnapshots
 from healing_pipeline.storage.recorder import Recorder
+from healing_pipeline.storage.shared_limits import SharedLimits
 from healing_pipeline.storage.shared_memory import WORTH_TAKING, News, SharedMemory
 from healing_pipeline.storage.spool_room import spool_bytes
 from healing_pipeline.transport.http import HttpSender, new_client
@@ -45,6 +48,8 @@ from healing_pipeline.transport.http import HttpSender, new_client
 MEMORY_WITHIN_S = 1.5
 
 KEEP_SNAPSHOTS_EVERY_S = 30.0
+
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Engine:
             self.routes.replace_all(news.routes)
         if news.policy is not None:
             self.policy.put(news.policy)
+        self.engine.take_over(news.cooldowns)
         for each in news.snapshots:
             self.remember(each, news.at)
         for calls in news.key_calls:
@@ -105,7 +111,9 @@ class Engine:
         return known is not None and known.fetched_at >= fetched_at
 
 
-def new_engine(catalog: Catalog, record: Callable[[Fact], None]) -> Engine:
+def new_engine(
+    catalog: Catalog, record: Callable[[Fact], None], tell: Tell | None = None
+) -> Engine:
     """An engine for `catalog` that asks the catalog's hosts and knows nothing yet."""
     snapshots = SnapshotMemory(max(MOST_SNAPSHOTS, 2 * len(catalog.endpoints)))
     routes, policy = RouteTable(), PolicyInForce()
@@ -118,6 +126,7 @@ def new_engine(catalog: Catalog, record: Callable[[Fact], None]) -> Engine:
         snapshots=snapshots,
         routes=routes,
         policy=policy,
+        tell=tell,
     )
     return Engine(catalog, engine, snapshots, routes, policy, sender)
 
@@ -170,7 +179,10 @@ async def open_data_path(
                 kept.write(news.policy)
             _in(loop, parts.take, news)
 
-        parts = new_engine(catalog, record)
+        def tell(news: CooldownNews) -> None:
+            limits.tell(news)
+
+        parts = new_engine(catalog, record, tell)
         stack.push_async_callback(parts.sender.aclose)
         stack.push_async_callback(parts.engine.aclose)
         memory = SharedMemory(
@@ -181,9 +193,11 @@ async def open_data_path(
             take=take,
             is_known=parts.knows,
         )
+        limits = SharedLimits(memory.url, lambda heard: _in(loop, parts.engine.take_over, heard))
         recorder = Recorder(memory.url, folder / "spool", most_bytes=spool_bytes(environ))
         # In this order: what is recorded last still finds its way, then nobody needs the database.
         stack.push_async_callback(asyncio.to_thread, memory.close)
+        stack.push_async_callback(asyncio.to_thread, limits.close)
         stack.push_async_callback(asyncio.to_thread, recorder.close)
         stack.push_async_callback(asyncio.to_thread, local.write)
         for each in await asyncio.to_thread(local.read, clock.now() - WORTH_TAKING):
@@ -192,14 +206,15 @@ async def open_data_path(
         parts.policy.put(await asyncio.to_thread(kept.read))
         memory.start()
         await asyncio.to_thread(memory.wait, memory_within_s)
+        limits.start()
         keeping = asyncio.create_task(_keep(local))
         stack.callback(keeping.cancel)
         yield DataPath(catalog, parts.engine, recorder, memory)
 
 
-def _in(loop: asyncio.AbstractEventLoop, take: Callable[[News], None], news: News) -> None:
+def _in(loop: asyncio.AbstractEventLoop, take: Callable[[Told], None], told: Told) -> None:
     if not loop.is_closed():
-        loop.call_soon_threadsafe(take, news)
+        loop.call_soon_threadsafe(take, told)
 
 
 async def _keep(local: LocalSnapshots) -> None:

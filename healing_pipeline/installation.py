@@ -23,13 +23,14 @@ from healing_pipeline.catalog.values import Catalog, Upstreams
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact
+from healing_pipeline.healing.guard.cooldowns import Tell
 from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock, Send
 from healing_pipeline.healing.strategies.registry import all_strategies
 from healing_pipeline.probing.own_keys import MOST_DECODED, OwnKeys
 from healing_pipeline.probing.response import Response
 from healing_pipeline.providers.provider import UpstreamRequest
-from healing_pipeline.providers.registry import provider_named, provider_names
+from healing_pipeline.providers.registry import provider_names, providers_of
 
 STATE_DIR_VARIABLE = "HEALING_STATE_DIR"
 CONFIG_VARIABLE = "HEALING_CONFIG"
@@ -174,14 +175,12 @@ def build_engine(
     routes: RouteTable,
     policy: PolicyInForce | None = None,
     seed: int | None = None,
+    tell: Tell | None = None,
 ) -> HealingEngine:
     """Put an engine together for `catalog`; `seed` fixes its jitter."""
-    providers = {
-        source.provider: provider_named(source.provider) for source in catalog.sources.values()
-    }
     return HealingEngine(
         catalog=catalog,
-        providers=providers,
+        providers=providers_of(catalog),
         send=without_own_keys(send, catalog),
         clock=clock,
         random=random.Random(seed).random,  # noqa: S311 (jitter, not a secret)  # nosec B311
@@ -191,4 +190,5 @@ def build_engine(
         routes=routes,
         policy=policy,
         strategies=all_strategies(),
+        tell=tell,
     )

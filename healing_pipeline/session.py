@@ -23,12 +23,14 @@ from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.control.watching import Watcher
 from healing_pipeline.data_path import Engine, new_engine
 from healing_pipeline.healing.engine import HealingEngine
+from healing_pipeline.healing.guard.cooldowns import CooldownNews
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.installation import allowed_hosts, load_catalog, state_dir, system_clock
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.recorder import Recorder
+from healing_pipeline.storage.shared_limits import SharedLimits
 from healing_pipeline.storage.shared_memory import about, everything
 from healing_pipeline.storage.spool_room import spool_bytes
 from healing_pipeline.transport.reaching import Reach
@@ -38,7 +40,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The open parts of one process; made by `open_session`."""
+    """The open parts of one process; made by `open_session`.
+
+    Attributes
+    ----------
+    limits : SharedLimits
+        Tells others what limits were met here. Who goes on for longer than a run starts it, and so
+        hears of theirs.
+    """
 
     catalog: Catalog
     engine: HealingEngine
@@ -51,6 +60,7 @@ class Session:
     portal: BlockingPortal
     loop: asyncio.AbstractEventLoop
     parts: Engine
+    limits: SharedLimits
 
     def catch_up(self, endpoint: str | None = None) -> None:
         """Take over what the database knows by now: all of it, or what healing one endpoint needs.
@@ -114,7 +124,15 @@ def open_session(
     stack.callback(recorder.close)
     portal = stack.enter_context(start_blocking_portal())
     clock = system_clock()
-    parts = new_engine(catalog, recorder.record)
+    loop = portal.call(asyncio.get_running_loop)
+
+    def take(heard: tuple[CooldownNews, ...]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(parts.engine.take_over, heard)
+
+    limits = SharedLimits(address.url, take)
+    parts = new_engine(catalog, recorder.record, limits.tell)
+    stack.callback(limits.close)
     stack.callback(portal.call, parts.sender.aclose)
     stack.callback(portal.call, parts.engine.aclose)
     reach = Reach(allowed_hosts(catalog))
@@ -130,8 +148,9 @@ def open_session(
         routes=parts.routes,
         clock=clock,
         portal=portal,
-        loop=portal.call(asyncio.get_running_loop),
+        loop=loop,
         parts=parts,
+        limits=limits,
     )
     if caught_up:
         session.catch_up()

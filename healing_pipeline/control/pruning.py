@@ -54,6 +54,7 @@ NAMES = {
     "inner_fold": "marks of folded hours",
     "policy": "policies",
     "key_usage": "windows of quotas",
+    "cooldown": "cooldowns",
     "own_outage": "outages of our own",
     "silence": "silences",
     "maintenance": "maintenance windows",
@@ -307,11 +308,14 @@ class Pruner:
             *inner,
             pruning.policy_sweep(now - self.retention.lasting("policies")),
             RowSweep("key_usage", now - QUOTA_WINDOWS_FOR),
+            RowSweep("cooldown", now - COOLDOWNS_FOR),
         ]
 
 
 # The longest window of a quota is a month.
 QUOTA_WINDOWS_FOR = timedelta(days=62)
+# The longest cooldown lasts a day.
+COOLDOWNS_FOR = timedelta(days=2)
 
 FOLDING = "a fold is under way and takes long: the next run takes it"
 _REASONS = {

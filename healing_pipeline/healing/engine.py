@@ -6,7 +6,7 @@ to tell goes to `record`. It needs neither Dagster nor PostgreSQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.healing.answering import Answering
 from healing_pipeline.healing.facts import Fact, Origin
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.healing.guard.cooldowns import CooldownNews, Tell
 from healing_pipeline.healing.guard.guard import Guard
 from healing_pipeline.healing.guard.single_flight import Flights
 from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
@@ -41,7 +42,7 @@ class HealingEngine:
     ----------
     catalog : Catalog
     providers : Mapping[str, Provider]
-        By provider name.
+        By provider name; by an endpoint's id where it has one of its own.
     send : Send
         The only way out.
     clock : Clock
@@ -59,6 +60,8 @@ class HealingEngine:
         Those there are.
     attempt_timeout_s : float
         Time limit of a plain call, so that a deadline leaves room to heal.
+    tell : callable, optional
+        Takes what limits were met, for other processes; must return at once.
 
     Attributes
     ----------
@@ -81,8 +84,10 @@ class HealingEngine:
         policy: PolicyInForce | None = None,
         strategies: Sequence[Strategy] = STRATEGIES,
         attempt_timeout_s: float = 1.0,
+        tell: Tell | None = None,
     ) -> None:
-        self.guard = Guard(catalog.sources, keyless_hosts(catalog, providers, clock.now()))
+        keyless = keyless_hosts(catalog, providers, clock.now())
+        self.guard = Guard(catalog.sources, keyless, tell=tell)
         self._parts = Parts(
             catalog=catalog,
             providers=providers,
@@ -220,6 +225,12 @@ class HealingEngine:
     def last_good(self, endpoint_id: str) -> Snapshot | None:
         """The newest good data of an endpoint, as its own parameters ask for it."""
         return self._parts.snapshots.get(endpoint_id, "")
+
+    def take_over(self, news: Iterable[CooldownNews]) -> None:
+        """Go by limits that other processes met."""
+        now, wall_now = self._clock.monotonic(), self._clock.now()
+        for each in news:
+            self.guard.take_over(each, now, wall_now)
 
     def new_id(self) -> UUID:
         """A fresh id, for a fact about what was observed."""

@@ -96,6 +96,7 @@ class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     workers=workers_of(sys.argv, os.environ, os.cpu_count() or 1),
                 )
                 lookout.start()
+                session.limits.start()
                 _open_parts.callback(lookout.close)
                 _lookouts[self.config_path] = lookout
             return _lookouts[self.config_path]

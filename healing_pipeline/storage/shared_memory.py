@@ -23,8 +23,10 @@ from psycopg import Connection
 from healing_pipeline.catalog.values import Source
 from healing_pipeline.errors import StorageError
 from healing_pipeline.healing.facts import SnapshotFact
+from healing_pipeline.healing.guard.cooldowns import CooldownNews
 from healing_pipeline.healing.memory import Route
 from healing_pipeline.learning.policy import EMPTY, Policy
+from healing_pipeline.storage.cooldowns import standing_cooldowns
 from healing_pipeline.storage.database import Database, listen, resolve_database
 from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.policies import active_policy
@@ -76,6 +78,8 @@ class News:
     policy : Policy or None
         The one in force; the empty one where there is none, or none that can be read. None when
         nothing was heard of a change.
+    cooldowns : tuple of Cooldown or CooldownEnd
+        At a start; from then on `SharedLimits` tells of them, at once.
     """
 
     at: datetime
@@ -83,6 +87,7 @@ class News:
     snapshots: tuple[SnapshotFact, ...] = ()
     key_calls: tuple[KeyCalls, ...] = ()
     policy: Policy | None = None
+    cooldowns: tuple[CooldownNews, ...] = ()
 
 
 def everything(connection: Connection[Any], sources: Iterable[Source], now: datetime) -> News:
@@ -93,18 +98,20 @@ def everything(connection: Connection[Any], sources: Iterable[Source], now: date
         tuple(load_snapshots(connection, newer_than=now - WORTH_TAKING)),
         key_calls(connection, sources, now),
         policy_in_force(connection),
+        standing_cooldowns(connection),
     )
 
 
 def about(
     connection: Connection[Any], endpoint: str, sources: Iterable[Source], now: datetime
 ) -> News:
-    """What a process needs to know that heals one endpoint: its data, the policy, what is spent."""
+    """What a process needs to know that heals one endpoint: its data, the policy, its limits."""
     return News(
         now,
         snapshots=tuple(load_snapshots(connection, [endpoint], newer_than=now - WORTH_TAKING)),
         key_calls=key_calls(connection, sources, now),
         policy=policy_in_force(connection),
+        cooldowns=standing_cooldowns(connection),
     )
 
 

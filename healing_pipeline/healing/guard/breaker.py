@@ -199,18 +199,35 @@ class Breaker:
         at_least_s : float
             What the upstream asked for, already capped.
         """
-        rules, until = self._rules, self.until
-        if until is None:
+        rules = self._rules
+        self._count_in_row(now, began)
+        lasts_s = max(min(rules.base_s * self._in_row, rules.max_s), at_least_s)
+        self._close(now + lasts_s, cause, evidence)
+
+    def eject_until(self, until: float, now: float, cause: FailureClass, evidence: str) -> None:
+        """Let nothing through until a moment that is known; never sooner than was known before.
+
+        Of the same refusal several processes may tell: it counts once in the row.
+        """
+        if until > now and (self.until is None or until > self.until):
+            self._count_in_row(now, now)
+            self._close(until, cause, evidence)
+
+    def _count_in_row(self, now: float, began: float) -> None:
+        """Count an ejection that follows from a call which began then, unless one is under way."""
+        rules = self._rules
+        if self.until is None:
             # While healthy, one step of the row is forgiven per base period.
             healthy_s = now - self._closed_at
             forgiven = self._in_row if math.isinf(healthy_s) else int(healthy_s / rules.base_s)
             self._in_row = max(0, self._in_row - forgiven) + 1
             self._ejected_at = now
-        elif began >= until:
+        elif began >= self.until:
             self._in_row += 1
             self._ejected_at = now
         self._in_row = min(self._in_row, math.ceil(rules.max_s / rules.base_s))
-        lasts_s = max(min(rules.base_s * self._in_row, rules.max_s), at_least_s)
-        self.until = now + lasts_s if until is None else max(until, now + lasts_s)
+
+    def _close(self, until: float, cause: FailureClass, evidence: str) -> None:
+        self.until = until if self.until is None else max(self.until, until)
         self.cause = cause
         self._because = f"{cause} ({evidence})" if evidence else cause

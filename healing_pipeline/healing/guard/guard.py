@@ -18,6 +18,15 @@ from healing_pipeline.catalog.values import Source
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.facts import Origin
 from healing_pipeline.healing.guard.breaker import BreakerRules
+from healing_pipeline.healing.guard.cooldowns import (
+    LONGEST_S,
+    CooldownNews,
+    Standing,
+    Tell,
+    learned,
+    take_over,
+)
+from healing_pipeline.healing.guard.ends import count_end
 from healing_pipeline.healing.guard.paths import GuardedSource, Path
 from healing_pipeline.healing.guard.retry_after import retry_after_s
 from healing_pipeline.healing.strategy import Way
@@ -25,30 +34,8 @@ from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
 from healing_pipeline.providers.provider import UpstreamRequest
 
-# A longer Retry-After is not believed: who asks for an hour is asked again after a minute.
-RETRY_AFTER_CAP_S = 60.0
-
 # What is left of a quota belongs to readers once so much of it is spent.
 TO_SPARE = 0.5
-
-# They say something about the host when many calls end so. `stale_data` is not among them: the
-# hosts of a provider serve the same store, and the age of a number is a matter of its endpoint.
-BY_SHARE = frozenset(
-    {
-        FailureClass.TIMEOUT,
-        FailureClass.SLOW,
-        FailureClass.NETWORK_ERROR,
-        FailureClass.SERVER_ERROR,
-        FailureClass.INVALID_DATA,
-    }
-)
-
-# One is enough: they do not pass by themselves. An auth_error without a key is the session's
-# (Yahoo's crumb), which another call to the same host renews.
-AT_ONCE_FOR_KEY = frozenset(
-    {FailureClass.AUTH_ERROR, FailureClass.QUOTA_EXHAUSTED, FailureClass.RATE_LIMIT}
-)
-AT_ONCE_FOR_HOST_WITHOUT_KEY = frozenset({FailureClass.QUOTA_EXHAUSTED, FailureClass.RATE_LIMIT})
 
 
 class Guard:
@@ -62,6 +49,8 @@ class Guard:
         Source and host names where no key is sent although the source has some
         (``exchange_rate``, ``open``): one way, which no key's trouble closes.
     rules : BreakerRules
+    tell : callable, optional
+        Is handed what holds for other processes too; must return at once.
     """
 
     def __init__(
@@ -69,8 +58,10 @@ class Guard:
         sources: Mapping[str, Source],
         keyless: Collection[tuple[str, str]] = (),
         rules: BreakerRules | None = None,
+        tell: Tell | None = None,
     ) -> None:
         rules = rules or BreakerRules()
+        self._tell = tell
         self._sources = {
             name: GuardedSource(source, {host for owner, host in keyless if owner == name}, rules)
             for name, source in sources.items()
@@ -230,17 +221,26 @@ class Guard:
         if verdict_class is None:
             return
         began = now - seconds
-        if verdict_class is FailureClass.OK:
-            host.succeeded(now, began)
-            if key is not None:
-                key.answered(now, began)
-            if path.ledger is not None and (key or host).until is None:
-                # Not for one that was under way when another was told that nothing is left.
-                path.ledger.is_marked_spent = False
-        elif verdict_class in BY_SHARE:
-            host.failed(now, began, verdict_class)
-        else:
-            self._refused(path, verdict_class, headers, now, wall_now, began)
+        asked_s = retry_after_s(headers, wall_now, LONGEST_S) or 0.0
+        before = Standing.of(path)
+        count_end(path, verdict_class, asked_s=asked_s, began=began, now=now, wall_now=wall_now)
+        if self._tell is not None:
+            news = learned(
+                source_name,
+                path,
+                before,
+                began=began,
+                now=now,
+                wall_now=wall_now,
+                asked_s=asked_s,
+            )
+            for each in news:
+                self._tell(each)
+
+    def take_over(self, news: CooldownNews, now: float, wall_now: datetime) -> None:
+        """Go by what another process has learned; a source we do not have is passed over."""
+        if news.source in self._sources:
+            take_over(self._sources[news.source], news, now, wall_now)
 
     def seed(
         self,
@@ -268,29 +268,6 @@ class Guard:
                 probes_month=probes_month,
             )
 
-    def _refused(
-        self,
-        path: Path,
-        verdict_class: FailureClass,
-        headers: Mapping[str, str],
-        now: float,
-        wall_now: datetime,
-        began: float,
-    ) -> None:
-        """Learn from an answer that says no: it came, so the host works unless it blocks us."""
-        host, key = path.host, path.key
-        if verdict_class is FailureClass.BOT_BLOCK:
-            host.eject(now, began, verdict_class, at_least_s=_asked_s(headers, wall_now))
-            return
-        if verdict_class is FailureClass.QUOTA_EXHAUSTED and path.ledger is not None:
-            path.ledger.mark_spent(wall_now)
-        if key is None and verdict_class in AT_ONCE_FOR_HOST_WITHOUT_KEY:
-            host.eject(now, began, verdict_class, at_least_s=_asked_s(headers, wall_now))
-            return
-        host.answered(now, began)
-        if key is not None and verdict_class in AT_ONCE_FOR_KEY:
-            key.eject(now, began, verdict_class, at_least_s=_asked_s(headers, wall_now))
-
     def _source(self, name: str) -> GuardedSource:
         try:
             return self._sources[name]
@@ -298,10 +275,6 @@ class Guard:
             raise ConfigurationError(
                 f"The guard knows no source '{name}'.", "Add it to the configuration's sources."
             ) from None
-
-
-def _asked_s(headers: Mapping[str, str], wall_now: datetime) -> float:
-    return retry_after_s(headers, wall_now, RETRY_AFTER_CAP_S) or 0.0
 
 
 def _shut(path: Path, met: Verdict) -> Way:

@@ -91,6 +91,11 @@ class Ledger:
             back_at = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
         return (back_at - wall_now).total_seconds()
 
+    def day_left_s(self, wall_now: datetime) -> float:
+        """Seconds until the day turns."""
+        self.marked(wall_now)
+        return (self._day_ends - wall_now).total_seconds()
+
     def count(self, wall_now: datetime, *, is_probe: bool) -> None:
         """Book one call."""
         if self._is_another_day(wall_now):

@@ -141,8 +141,21 @@ class GuardedSource:
 
     def ledger(self, key_name: str | None) -> Ledger | None:
         """The ledger of a key; None where there is none, or no such key (any more)."""
-        path = self._by_names.get((self.in_order[0].way.host.name, key_name))
+        path = self._of_key(key_name)
         return None if path is None else path.ledger
+
+    def key(self, key_name: str) -> Breaker | None:
+        """The breaker of a key; None where there is no such key (any more)."""
+        path = self._of_key(key_name)
+        return None if path is None else path.key
+
+    def host(self, host_name: str) -> Breaker | None:
+        """The breaker of a host; None where there is no such host (any more)."""
+        path = self._by_names.get((host_name, None))
+        return None if path is None else path.host
+
+    def _of_key(self, key_name: str | None) -> Path | None:
+        return self._by_names.get((self.in_order[0].way.host.name, key_name))
 
 
 def _limits_of_key(source: Source) -> tuple[Bucket | None, Ledger | None]:

@@ -34,6 +34,8 @@ BEGIN
                    ('snapshot', 'INSERT, UPDATE'),
                    ('probe_schedule', 'INSERT, UPDATE, DELETE'),
                    ('key_usage', 'INSERT, UPDATE'),
+                   ('cooldown', 'INSERT, UPDATE'),
+                   ('key_share', 'INSERT, UPDATE, DELETE'),
                    ('own_outage', 'INSERT, UPDATE'),
                    ('alert_group', 'INSERT, UPDATE'),
                    ('alert_group_incident', 'INSERT, UPDATE'),

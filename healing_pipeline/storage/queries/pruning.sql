@@ -288,6 +288,14 @@ DELETE FROM key_usage
                OR window_kind = 'minute' AND window_start < :before + interval '60 days'
             LIMIT :most));
 
+-- name: count_cooldown(before)$
+SELECT count(*) FROM cooldown WHERE until < :before AND told_at < :before;
+
+-- name: delete_cooldown(before, most)!
+DELETE FROM cooldown
+ WHERE ctid = ANY (ARRAY(
+           SELECT ctid FROM cooldown WHERE until < :before AND told_at < :before LIMIT :most));
+
 -- name: count_policy(before)$
 SELECT count(*) FROM policy
  WHERE made_at < :before
