@@ -13,6 +13,7 @@ import dagster as dg
 
 from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.healing.fidelity import Fidelity
+from healing_pipeline.orchestration.queues import LEARN
 from healing_pipeline.orchestration.resources import HealingClientResource, HealingResource
 from healing_pipeline.reporting.columns import HEALTH_COLUMNS, MARKET_DATA_COLUMNS, Column
 
@@ -89,6 +90,7 @@ def market_data(
     group_name="health",
     pool=ONE_CORE,
     deps=[market_data],
+    tags=LEARN,
     kinds={"postgres", "pandas"},
     owners=OWNERS,
     description="Health of every endpoint over the last day: what failed, what was healed and how.",

@@ -15,6 +15,7 @@ from healing_pipeline.control import learning_run
 from healing_pipeline.learning.policy import Policy
 from healing_pipeline.orchestration.assets import ONE_CORE, OWNERS, records_table, table_schema
 from healing_pipeline.orchestration.partitions import days, hours_by_source, spans_of
+from healing_pipeline.orchestration.queues import LEARN
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.reporting.columns import Column
 from healing_pipeline.reporting.learning_columns import (
@@ -74,6 +75,7 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
         name="inner_knowledge",
         group_name=GROUP,
         pool=ONE_CORE,
+        tags=LEARN,
         partitions_def=hours_by_source(since, named),
         # Of two dimensions Dagster makes a run per source, not one: which is the right size here.
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -121,6 +123,7 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
         name="outer_knowledge",
         group_name=GROUP,
         pool=ONE_CORE,
+        tags=LEARN,
         deps=[inner_knowledge],
         partitions_def=days(since),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -157,6 +160,7 @@ def _assets(since: date, named: tuple[str, ...]) -> list[dg.AssetsDefinition]:
         name="policy",
         group_name=GROUP,
         pool=ONE_CORE,
+        tags=LEARN,
         deps=[inner_knowledge, outer_knowledge],
         automation_condition=WHEN_INPUTS_SETTLE,
         kinds=KINDS,
