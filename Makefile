@@ -11,6 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help setup run test check lint audit types unit explore drills soak chaos bench screenshots lock clean
 SEED ?= 1
 TRIALS ?=
+PROFILE ?= local
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -26,8 +27,8 @@ $(STAMP): requirements.lock pyproject.toml setup.py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-run: setup ## start everything: PostgreSQL, simulated upstreams, Dagster; Ctrl-C stops it
-	@exec $(BIN)/healing up
+run: setup ## start everything: PostgreSQL, simulated upstreams, Dagster; Ctrl-C stops it (PROFILE=celery)
+	@exec $(BIN)/healing up --profile $(PROFILE)
 
 test: setup lint types ## everything that CI runs: ruff, mypy, the whole suite
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder

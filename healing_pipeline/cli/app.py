@@ -14,6 +14,7 @@ from healing_pipeline.cli.alerts import alerts
 from healing_pipeline.cli.options import DEFAULT_CONFIG, Config, Json
 from healing_pipeline.cli.printable import printable
 from healing_pipeline.errors import HealingPipelineError
+from healing_pipeline.stack.profile_name import ProfileName
 
 app = typer.Typer(
     name="healing",
@@ -69,12 +70,23 @@ def up(
         str, typer.Option(help="Faults of the simulated upstreams, repeated: a name or a file.")
     ] = "demo",
     seed: Annotated[int, typer.Option(help="Seed of the simulated market and faults.")] = 1,
+    profile: Annotated[
+        ProfileName,
+        typer.Option(help="What begins runs: warm processes (local), or Celery's workers."),
+    ] = ProfileName.LOCAL,
 ) -> None:
     """Start everything and tell what happens; Ctrl-C stops it."""
     from healing_pipeline.cli import up as command
 
     raise typer.Exit(
-        command.up(config, port=port, gateway_port=gateway_port, scenario=scenario, seed=seed)
+        command.up(
+            config,
+            port=port,
+            gateway_port=gateway_port,
+            scenario=scenario,
+            seed=seed,
+            profile=profile,
+        )
     )
 
 

@@ -12,8 +12,10 @@ from healing_pipeline.cli.console import out
 from healing_pipeline.incidents.lifecycle import Signal
 from healing_pipeline.installation import state_dir
 from healing_pipeline.stack.account import HEADER, Line
+from healing_pipeline.stack.plan import Plan
+from healing_pipeline.stack.profile_name import ProfileName
 from healing_pipeline.stack.running import Stack
-from healing_pipeline.stack.start import Plan, stack
+from healing_pipeline.stack.start import stack
 
 COLOURS = {
     Signal.CONFIRMED: "red",
@@ -28,7 +30,9 @@ class _Stop(Exception):  # noqa: N818 (a request, not an error)
     """Somebody asked us to stop."""
 
 
-def up(config: Path, *, port: int, gateway_port: int, scenario: str, seed: int) -> int:
+def up(
+    config: Path, *, port: int, gateway_port: int, scenario: str, seed: int, profile: ProfileName
+) -> int:
     """Start, tell, wait, stop; 0 when stopped by Ctrl-C or SIGTERM."""
     plan = Plan(
         config=config,
@@ -38,6 +42,7 @@ def up(config: Path, *, port: int, gateway_port: int, scenario: str, seed: int) 
         gateway_port=gateway_port,
         scenario=scenario,
         seed=seed,
+        profile=profile,
     )
     asked: list[int] = []
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from healing_pipeline.errors import HealingPipelineError
 from healing_pipeline.installation import CONFIG_VARIABLE, STATE_DIR_VARIABLE
 from healing_pipeline.launcher.processes import stop
+from healing_pipeline.stack.extra import Extra
 from healing_pipeline.stack.processes import Child, ProcessGroup
 from healing_pipeline.storage.database import (
     DAGSTER_URL_VARIABLE,
@@ -148,6 +149,18 @@ def start_daemon(
     group.start("daemon", command, env, root, then=then)
 
 
+def start_extra(group: ProcessGroup, env: Mapping[str, str], root: Path, extra: Extra) -> None:
+    """Start a part that only some stacks have; does not wait for it."""
+    group.start(
+        extra.name,
+        extra.command,
+        env,
+        root,
+        before_again=extra.before_again,
+        answers=extra.is_ready,
+    )
+
+
 def start_making_due(group: ProcessGroup, env: Mapping[str, str], root: Path) -> Child:
     """Let sensors tick again that wait for a moment of a clock that was ahead; ends by itself."""
     command = [sys.executable, "-m", "healing_pipeline.orchestration.due_again"]
@@ -167,12 +180,19 @@ def write_workspace(folder: Path, socket: Path) -> Path:
 
 @contextmanager
 def code_socket(folder: Path) -> Iterator[Path]:
-    """A path for the code server's Unix socket, which the system limits to about 100 bytes."""
-    path = folder / "code.sock"
+    """A path for the code server's Unix socket."""
+    with unix_socket(folder, "code.sock") as path:
+        yield path
+
+
+@contextmanager
+def unix_socket(folder: Path, name: str) -> Iterator[Path]:
+    """A path for a Unix socket, which the system limits to about 100 bytes."""
+    path = folder / name
     with ExitStack() as cleaning:
         if len(str(path).encode()) > LONGEST_SOCKET_PATH:
             short = cleaning.enter_context(tempfile.TemporaryDirectory(prefix="healing-"))
-            path = Path(short) / "code.sock"
+            path = Path(short) / name
         path.unlink(missing_ok=True)
         try:
             yield path

@@ -5,6 +5,7 @@ It is the project's dagster.yaml, so that what is drilled is what runs, with the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -75,5 +76,18 @@ def write_home(home: Path, settings: dict[str, Any], launcher: Launcher) -> None
         "class": "LocalArtifactStorage",
         "config": {"base_dir": str(home / "dagster")},
     }
+    _write(home, own)
+
+
+def write_home_with(home: Path, settings: Mapping[str, Any], launcher: Mapping[str, Any]) -> None:
+    """Write dagster.yaml into a folder, with another launcher and all else as the project has it.
+
+    What assets have stored stays where it is: it belongs to the project, not to the launcher.
+    """
+    _write(home, {**settings, LAUNCHER: dict(launcher)})
+
+
+def _write(home: Path, settings: Mapping[str, Any]) -> None:
     home.mkdir(parents=True, exist_ok=True)
-    (home / FILE).write_text(yaml.safe_dump(own, sort_keys=False), encoding="utf-8")
+    text = yaml.safe_dump(dict(settings), sort_keys=False)
+    (home / FILE).write_text(text, encoding="utf-8")

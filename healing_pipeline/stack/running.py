@@ -18,7 +18,7 @@ from healing_pipeline.storage.database import Database, Listener, listen
 from healing_pipeline.storage.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
-    from healing_pipeline.stack.start import Plan
+    from healing_pipeline.stack.plan import Plan
 
 TEND_EVERY_S = 0.25
 

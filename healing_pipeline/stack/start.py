@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,15 +14,10 @@ from random import Random
 
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
-from healing_pipeline.errors import ConfigurationError, HealingPipelineError
-from healing_pipeline.installation import (
-    DAGSTER_PAGE_VARIABLE,
-    STATE_DIR_VARIABLE,
-    load_catalog,
-)
+from healing_pipeline.installation import DAGSTER_PAGE_VARIABLE
 from healing_pipeline.launcher.processes import stop as stop_warm
 from healing_pipeline.simulator.control import SimulatorControl
-from healing_pipeline.simulator.hosts import HOSTS, control_address
+from healing_pipeline.simulator.hosts import control_address
 from healing_pipeline.simulator.scenario import load_scenario
 from healing_pipeline.stack.control_path import (
     READY_WITHIN_S,
@@ -33,6 +26,7 @@ from healing_pipeline.stack.control_path import (
     script,
     start_code_server,
     start_daemon,
+    start_extra,
     start_making_due,
     start_warm_processes,
     stop_warm_processes,
@@ -41,8 +35,11 @@ from healing_pipeline.stack.control_path import (
     write_workspace,
 )
 from healing_pipeline.stack.leftovers import end_leftovers
-from healing_pipeline.stack.ports import is_open, require_free
+from healing_pipeline.stack.one_at_a_time import only_one
+from healing_pipeline.stack.plan import Plan, checked
+from healing_pipeline.stack.ports import is_open
 from healing_pipeline.stack.processes import ProcessGroup
+from healing_pipeline.stack.profiles import Profile, open_profile
 from healing_pipeline.stack.running import Stack, server_part
 from healing_pipeline.stack.supervision import Supervisor
 from healing_pipeline.storage.clock_repairs import put_right
@@ -61,39 +58,6 @@ FIRST_PROBES_WITHIN_S = 20.0
 Tell = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be started, and where.
-
-    Attributes
-    ----------
-    root : Path
-        The project's folder: dagster.yaml and workspace.yaml stand in it.
-    """
-
-    config: Path
-    root: Path
-    state_dir: Path
-    port: int
-    gateway_port: int
-    scenario: str
-    seed: int
-
-    @property
-    def page(self) -> str:
-        """Dagster's web page."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def gateway(self) -> str:
-        """Where readers of any language ask."""
-        return f"http://127.0.0.1:{self.gateway_port}"
-
-
-class AlreadyRunningError(HealingPipelineError):
-    """Another `healing up` works on the same state."""
-
-
 @contextmanager
 def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
     """Start everything; stop everything, however the block is left.
@@ -105,12 +69,15 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
         already. Nothing is left running then.
     """
     with ExitStack() as parts:
-        parts.enter_context(_only_one(plan.state_dir))
+        parts.enter_context(only_one(plan.state_dir))
         processes = plan.state_dir / "processes.json"
         if left := end_leftovers(processes):
             stop_warm(warm_folder(plan.state_dir))
             tell(f"An earlier `healing up` was killed; the {left} parts that it left were ended.")
-        catalog = _checked(plan)
+        catalog = checked(plan)
+        profile = parts.enter_context(
+            open_profile(plan.profile, plan.root, plan.state_dir, os.environ)
+        )
         tell("PostgreSQL ...")
         address = resolve_database(os.environ, plan.state_dir)
         parts.callback(_stop_database, address)
@@ -122,7 +89,7 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
         socket = parts.enter_context(code_socket(plan.state_dir))
         surroundings = Surroundings(
             root=plan.root,
-            home=plan.root,
+            home=profile.home,
             config=plan.config,
             state_dir=plan.state_dir,
             url=address.url,
@@ -131,7 +98,13 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
         )
         parts.callback(stop_warm_processes, surroundings)
         group = parts.enter_context(ProcessGroup(plan.state_dir / "logs", processes))
-        _start_processes(plan, catalog, surroundings, socket, group, tell)
+        # Messages link to the page of a run.
+        env = {
+            **surroundings.environment(os.environ),
+            **profile.variables,
+            DAGSTER_PAGE_VARIABLE: plan.page,
+        }
+        _start_processes(plan, catalog, profile, env, socket, group, tell)
         server = [] if address.server is None else [server_part(address.server)]
         supervisor = parts.enter_context(Supervisor(lambda: [*server, *group.parts()], tell))
         parts.callback(tell, "Stopping ...")
@@ -141,53 +114,8 @@ def stack(plan: Plan, tell: Tell) -> Iterator[Stack]:
             database,
             supervisor,
             tell,
-            make_due=partial(start_making_due, group, _environment(plan, surroundings), plan.root),
+            make_due=partial(start_making_due, group, env, plan.root),
         )
-
-
-def _checked(plan: Plan) -> Catalog:
-    for name in ("dagster.yaml", "workspace.yaml"):
-        if not (plan.root / name).exists():
-            raise ConfigurationError(
-                f"There is no {name} in {plan.root}.",
-                "Run `healing up` in the project's folder, or copy the file there.",
-            )
-    catalog = load_catalog(plan.config, os.environ)
-    require_free(plan.port, "Dagster's web page", "Choose another: healing up --port 3001.")
-    require_free(
-        plan.gateway_port, "the gateway", "Choose another: healing up --gateway-port 8889."
-    )
-    if catalog.upstreams is Upstreams.SIMULATED:
-        load_scenario(plan.scenario)
-        base = load_settings(plan.config, environ=os.environ).simulator_port
-        for port in range(base, base + len(HOSTS) + 1):
-            require_free(
-                port,
-                "the simulated upstreams",
-                f"Stop what listens there, or set `simulator: {{port: ...}}` in {plan.config}.",
-            )
-    return catalog
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise AlreadyRunningError(
-                f"`healing up` runs already (process {lock.read().strip() or 'unknown'}). Stop it "
-                f"first, or give this one a state of its own: {STATE_DIR_VARIABLE}=..."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        try:
-            yield
-        finally:
-            lock.truncate(0)
 
 
 def _stop_database(address: DatabaseAddress) -> None:
@@ -210,20 +138,15 @@ def _schedule(database: Database, catalog: Catalog) -> None:
         )
 
 
-def _environment(plan: Plan, surroundings: Surroundings) -> dict[str, str]:
-    # Messages link to the page of a run.
-    return {**surroundings.environment(os.environ), DAGSTER_PAGE_VARIABLE: plan.page}
-
-
 def _start_processes(
     plan: Plan,
     catalog: Catalog,
-    surroundings: Surroundings,
+    profile: Profile,
+    env: Mapping[str, str],
     socket: Path,
     group: ProcessGroup,
     tell: Tell,
 ) -> None:
-    env = _environment(plan, surroundings)
     port = load_settings(plan.config, environ=os.environ).simulator_port
     until = time.monotonic() + READY_WITHIN_S
     if catalog.upstreams is Upstreams.SIMULATED:
@@ -239,18 +162,20 @@ def _start_processes(
             then=lambda: _begin_faults(port),
         )  # fmt: skip
         wait_until(lambda: is_open(port), group, until, "the simulated upstreams")
+    for each in profile.extras:
+        tell(f"{each.called} ...")
+        start_extra(group, {**env, **each.variables}, plan.root, each)
     tell("Dagster's code server, daemon and web page ...")
     start_code_server(group, env, plan.root, socket, len(catalog.sources))
     wait_until(socket.exists, group, until, "Dagster's code server")
     workspace = write_workspace(plan.state_dir, socket)
-    start_daemon(
-        group,
-        env,
-        plan.root,
-        workspace,
-        then=lambda: start_warm_processes(group, env, plan.root, socket),
-    )
-    start_warm_processes(group, env, plan.root, socket)
+
+    def warm_up() -> None:
+        if profile.is_warm:
+            start_warm_processes(group, env, plan.root, socket)
+
+    start_daemon(group, env, plan.root, workspace, then=warm_up)
+    warm_up()
     group.start(
         "webserver",
         [*script("dagster-webserver"), "-w", str(workspace), "-h", "127.0.0.1", "-p",
@@ -277,6 +202,8 @@ def _start_processes(
     )
     wait_until(lambda: is_open(plan.gateway_port), group, until, "the gateway")
     wait_until(lambda: is_open(plan.port), group, until, "Dagster's web page")
+    for each in profile.extras:
+        wait_until(each.is_ready, group, until, each.called)
     if catalog.upstreams is Upstreams.SIMULATED:
         # Only now may anything fail: a fault that nobody watches is no demonstration.
         _begin_faults(port)
