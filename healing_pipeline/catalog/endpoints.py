@@ -10,6 +10,13 @@ from types import MappingProxyType
 
 from healing_pipeline.catalog.document import Node, Scalar
 from healing_pipeline.catalog.fields import Fields, as_table, as_text
+from healing_pipeline.catalog.json_expect_section import read_expect
+from healing_pipeline.catalog.json_section import (
+    OF_AN_ENDPOINT,
+    PROVIDER,
+    read_rules,
+    refuse_elsewhere,
+)
 from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.names import source_of
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
@@ -29,10 +36,12 @@ def read_endpoints(
     sources: Collection[str],
     findings: Findings,
     calendars: Mapping[str, Calendar | None] = MappingProxyType({}),
+    providers: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Endpoint]:
     """The endpoints by id; one with an error may be missing or incomplete.
 
-    `calendars` has the sources' own, which an endpoint may replace.
+    `calendars` has the sources' own, which an endpoint may replace; `providers` the name of each
+    source's provider.
     """
     table = as_table(node, "`endpoints`", node.line, findings)
     if table is None:
@@ -62,7 +71,10 @@ def read_endpoints(
                 f"There is no source {shown(source)} for endpoint {shown(key.text)}.",
                 did_you_mean(source, sources) + cure,
             )
-        endpoints[key.text] = _endpoint(key, value, source, ids, findings, calendars.get(source))
+        provider = providers.get(source, source)
+        endpoints[key.text] = _endpoint(
+            key, value, source, ids, findings, calendars.get(source), provider
+        )
     return endpoints
 
 
@@ -73,6 +85,7 @@ def _endpoint(
     ids: Collection[str],
     findings: Findings,
     calendar: Calendar | None,
+    provider: str,
 ) -> Endpoint:
     fields = Fields(
         node,
@@ -88,6 +101,7 @@ def _endpoint(
             "calendar",
             "alternates",
             "owner",
+            *OF_AN_ENDPOINT,
         ),
         findings=findings,
         hints={"source": f"Remove it: the id says it already, {shown(source)}."},
@@ -112,6 +126,10 @@ def _endpoint(
         owner=None if owner is None else owner.text,
         calendar=calendar,
     )
+    if provider == PROVIDER:
+        endpoint = _by_rules(endpoint, fields, findings)
+    else:
+        refuse_elsewhere(fields, OF_AN_ENDPOINT, provider, findings)
     interval_s = fields.number("interval_s", 30, 600)
     deadline_s = fields.number("deadline_s", 0.1, 30)
     return replace(
@@ -119,6 +137,26 @@ def _endpoint(
         interval_s=endpoint.interval_s if interval_s is None else interval_s,
         deadline_s=endpoint.deadline_s if deadline_s is None else deadline_s,
     )
+
+
+def _by_rules(endpoint: Endpoint, fields: Fields, findings: Findings) -> Endpoint:
+    """An endpoint of a JSON API, with the rules of its own.
+
+    Where nothing is read there is nothing that could be served later: that somebody answered a
+    while ago is no answer to whether they do. Such an endpoint accepts `exact` alone, unless the
+    file says otherwise.
+    """
+    _, _, name = endpoint.id.partition("/")
+    read, is_market = read_rules(fields, name, endpoint.params, findings)
+    max_age = fields.node("max_age_s")
+    if max_age is not None and (read is None or read.at is None):
+        problem = f"`max_age_s` of {fields.what} cannot be held: nothing says how old its data is."
+        findings.error(max_age.line, problem, "Add `at` to `read`, or remove `max_age_s`.")
+    accepts = endpoint.accepts
+    if read is None and fields.node("accepts") is None:
+        accepts = frozenset({Fidelity.EXACT})
+    expect = read_expect(fields, findings)
+    return replace(endpoint, read=read, expect=expect, accepts=accepts, is_market=is_market)
 
 
 def _judge_path(path: Scalar, findings: Findings) -> None:

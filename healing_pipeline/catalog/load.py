@@ -112,7 +112,8 @@ def _read(
     calendars = {name: source.calendar for name, source in by_name.items()}
     by_id = {}
     if endpoints is not None:
-        by_id = read_endpoints(endpoints, named, findings, calendars)
+        speaking = {name: source.provider for name, source in by_name.items()}
+        by_id = read_endpoints(endpoints, named, findings, calendars, speaking)
     check_channels(
         root,
         sources=named,

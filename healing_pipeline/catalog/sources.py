@@ -8,6 +8,12 @@ from urllib.parse import urlsplit
 
 from healing_pipeline.catalog.document import Node, Scalar
 from healing_pipeline.catalog.fields import Fields, as_table, as_text
+from healing_pipeline.catalog.json_section import (
+    OF_A_SOURCE,
+    PROVIDER,
+    read_key_in,
+    refuse_elsewhere,
+)
 from healing_pipeline.catalog.keys import read_keys
 from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.names import is_name, is_source, name_cure
@@ -70,7 +76,7 @@ def _source(
         what=f"source {shown(name.text)}",
         line=name.line,
         required=("hosts",),
-        optional=("provider", "keys", "quota", "probe_share", "calendar"),
+        optional=("provider", "keys", "quota", "probe_share", "calendar", *OF_A_SOURCE),
         findings=findings,
     )
     provider = fields.text("provider") or name
@@ -84,6 +90,11 @@ def _source(
         )
     hosts, keys = fields.node("hosts"), fields.node("keys")
     calendar = fields.choice("calendar", [each.value for each in Calendar])
+    key_in = None
+    if provider.text == PROVIDER:
+        key_in = read_key_in(fields, has_keys=keys is not None, findings=findings)
+    else:
+        refuse_elsewhere(fields, OF_A_SOURCE, provider.text, findings)
     quota, probe_share = fields.node("quota"), fields.number("probe_share", 0, 1)
     return Source(
         name=name.text,
@@ -101,6 +112,7 @@ def _source(
         ),
         quota=Quota() if quota is None else _quota(quota, name, findings),
         calendar=None if calendar is None else Calendar(calendar),
+        key_in=key_in,
         **({} if probe_share is None else {"probe_share": probe_share}),
     )
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from healing_pipeline.alerting.settings import AlertSettings
+from healing_pipeline.catalog.json_rules import Expect, KeyIn, Read
 from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.healing.fidelity import DEFAULT_ACCEPTS, Fidelity
 from healing_pipeline.second_opinion.settings import SecondOpinionSettings
@@ -85,6 +86,8 @@ class Source:
         The part of the quota that probes may spend, 0 to 1.
     calendar : Calendar or None
         When its markets are open, for endpoints that say nothing else.
+    key_in : KeyIn or None
+        Where a JSON API wants its key; other providers know.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Source:
     quota: Quota = Quota()
     probe_share: float = 0.2
     calendar: Calendar | None = None
+    key_in: KeyIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,10 @@ class Endpoint:
     calendar : Calendar or None
         When its market is open, and on which days its daily series has a row; None where no day
         is expected and every hour counts.
+    read, expect : Read or None, Expect or None
+        Where a JSON API's numbers stand, and what must hold of its answers; other providers know.
+    is_market : bool
+        Whether its numbers move as a market's do, so that jumps and standing still are suspicious.
     """
 
     id: str
@@ -157,6 +165,9 @@ class Endpoint:
     alternates: Alternates = Alternates()
     owner: str | None = None
     calendar: Calendar | None = None
+    read: Read | None = None
+    expect: Expect | None = None
+    is_market: bool = True
 
 
 @dataclass(frozen=True, slots=True)

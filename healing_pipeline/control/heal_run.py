@@ -156,7 +156,10 @@ def verified(
         provider.substituted(*own, answer.reading.instrument),
         provider.daily(*own, now),
     )
-    lines = [RequestLine(*each) for each in (own, *instead) if each is not None]
+    # A body that states no moment was of the answer's.
+    lines = [
+        RequestLine(*each, asked_at=answer.as_of) for each in (own, *instead) if each is not None
+    ]
     return verify(
         answer,
         read_again=[provider.read(answer.body, line) for line in lines],

@@ -51,7 +51,7 @@ class Parts:
     Attributes
     ----------
     providers : Mapping[str, Provider]
-        By provider name.
+        By provider name; by an endpoint's id where it has one of its own.
     record : callable
         Takes facts; must return at once.
     random : callable
@@ -111,7 +111,7 @@ class Parts:
 
     def provider_of(self, endpoint: Endpoint) -> Provider:
         """Whoever speaks for an endpoint of the catalog."""
-        return self.providers[self.catalog.sources[endpoint.source].provider]
+        return speaker(self.providers, self.catalog, endpoint)
 
     def alternates_of(self, endpoint: Endpoint, failed: Way) -> tuple[Alternate, ...]:
         """The endpoints that carry the same data, each by the best way to it, then by its others.
@@ -156,6 +156,12 @@ def falls_back_to(catalog: Catalog) -> dict[str, str]:
     return {source: counts.most_common(1)[0][0] for source, counts in others.items()}
 
 
+def speaker(providers: Mapping[str, Provider], catalog: Catalog, endpoint: Endpoint) -> Provider:
+    """Whoever of `providers` speaks for an endpoint: one of its own, else its source's."""
+    own = providers.get(endpoint.id)
+    return providers[catalog.sources[endpoint.source].provider] if own is None else own
+
+
 def keyless_hosts(
     catalog: Catalog, providers: Mapping[str, Provider], now: datetime
 ) -> set[tuple[str, str]]:
@@ -164,7 +170,8 @@ def keyless_hosts(
     for endpoint in catalog.endpoints.values():
         source = catalog.sources[endpoint.source]
         for host in source.hosts if source.keys else ():
-            request = providers[source.provider].request(endpoint, host, source.keys[0], now)
+            speaks = speaker(providers, catalog, endpoint)
+            request = speaks.request(endpoint, host, source.keys[0], now)
             if request.key_name is None:
                 found.add((source.name, host.name))
     return found

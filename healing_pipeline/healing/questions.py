@@ -41,7 +41,7 @@ def question_of(
             "Add it to the configuration, or see `healing probe` for those there are.",
         )
     source = parts.catalog.sources[endpoint.source]
-    provider = parts.providers[source.provider]
+    provider = parts.provider_of(endpoint)
     key = ""
     if params or path is not None:
         key = request_key(endpoint, params, path)

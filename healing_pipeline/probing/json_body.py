@@ -116,12 +116,23 @@ def stated_error(value: object) -> str | None:
 
     A text is never empty: an answer that fails without a word is quoted by its key.
     """
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if isinstance(value, dict) and len(value) == 1:
-        (inner,) = value.values()
-        if isinstance(inner, dict) and inner.get("error"):
-            value = inner  # {"chart": {"result": null, "error": {...}}}
+    marked = marked_error(value)
+    if marked is not None:
+        return marked
+    value = _without_wrapping(value)
+    if not isinstance(value, dict):
+        return None
+    members = {plain_key(key): each for key, each in value.items()}
+    if _MESSAGE_KEYS & members.keys():
+        codes = [members[key] for key in _CODE_KEYS & members.keys()]
+        if any(_is_error_code(code) for code in codes) or members.keys() <= _TALK_KEYS:
+            return _sentence([spoken(value)], "a message and no data")
+    return None
+
+
+def marked_error(value: object) -> str | None:
+    """`stated_error`, where it is marked as one: a message that comes alone is not."""
+    value = _without_wrapping(value)
     if not isinstance(value, dict):
         return None
     members = {plain_key(key): each for key, each in value.items()}
@@ -136,11 +147,18 @@ def stated_error(value: object) -> str | None:
         state = members[key]
         if isinstance(state, str) and plain_key(state) in _BAD_STATUS:
             return _sentence([state, spoken(value)], f"{key} is {state}")
-    if _MESSAGE_KEYS & members.keys():
-        codes = [members[key] for key in _CODE_KEYS & members.keys()]
-        if any(_is_error_code(code) for code in codes) or members.keys() <= _TALK_KEYS:
-            return _sentence([spoken(value)], "a message and no data")
     return None
+
+
+def _without_wrapping(value: object) -> object:
+    """What an answer says: the one entry of a list, the one member that holds an error."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict) and len(value) == 1:
+        (inner,) = value.values()
+        if isinstance(inner, dict) and inner.get("error"):
+            return inner  # {"chart": {"result": null, "error": {...}}}
+    return value
 
 
 def stated_code(value: object) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from healing_pipeline.probing.failure_class import FailureClass
@@ -68,11 +69,14 @@ class RequestLine:
         Query parameters.
     host : str
         Host name, may be empty when unknown.
+    asked_at : datetime or None
+        When it was asked, for a provider whose bodies do not say of when they are; else None.
     """
 
     path: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

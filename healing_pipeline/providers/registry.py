@@ -16,17 +16,21 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import cast
 
+from healing_pipeline.catalog.values import Catalog, Endpoint, Source
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.providers.alpha_vantage.provider import ALPHA_VANTAGE
 from healing_pipeline.providers.exchange_rate.provider import EXCHANGE_RATE
 from healing_pipeline.providers.fred.provider import FRED
+from healing_pipeline.providers.json_api.provider import JSON_API, json_api
 from healing_pipeline.providers.polygon.provider import POLYGON
 from healing_pipeline.providers.provider import Provider
 from healing_pipeline.providers.yahoo.provider import YAHOO
 
 GROUP = "healing_pipeline.providers"
 
-_BUILT_IN: tuple[Provider, ...] = (YAHOO, FRED, POLYGON, ALPHA_VANTAGE, EXCHANGE_RATE)
+_BUILT_IN: tuple[Provider, ...] = (
+    YAHOO, FRED, POLYGON, ALPHA_VANTAGE, EXCHANGE_RATE, JSON_API,
+)  # fmt: skip
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({each.name: each for each in _BUILT_IN})
 
@@ -68,6 +72,25 @@ def provider_named(name: str) -> Provider:
             )
         _loaded[name] = _load(announced[name])
     return _loaded[name]
+
+
+def provider_of(source: Source, endpoint: Endpoint) -> Provider:
+    """Whoever speaks for an endpoint of `source`, by the endpoint's own rules where it has some."""
+    if source.provider == JSON_API.name:
+        return json_api(source, endpoint)
+    return provider_named(source.provider)
+
+
+def providers_of(catalog: Catalog) -> Mapping[str, Provider]:
+    """The providers of a catalog by name, and by endpoint's id those for one endpoint alone."""
+    return {
+        **{each.provider: provider_named(each.provider) for each in catalog.sources.values()},
+        **{
+            each.id: provider_of(source, each)
+            for each in catalog.endpoints.values()
+            if (source := catalog.sources[each.source]).provider == JSON_API.name
+        },
+    }
 
 
 def _load(entry: EntryPoint) -> Provider:

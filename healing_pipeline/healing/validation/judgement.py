@@ -44,7 +44,8 @@ def judge(
     reading : Reading
         What the body says.
     endpoint : Endpoint
-        Gives `max_age_s`, and the calendar in whose open hours it is counted.
+        Gives `max_age_s`, the calendar in whose open hours it is counted, and whether its numbers
+        are a market's: of others nobody knows what is impossible.
     last : Reading or None
         The last good reading of the same question.
     now : datetime
@@ -61,7 +62,7 @@ def judge(
     they moved before.
     """
     age = now - reading.as_of
-    if age < -FUTURE_TOLERANCE and any(map(_is_of_now, reading.fields)):
+    if endpoint.is_market and age < -FUTURE_TOLERANCE and any(map(_is_of_now, reading.fields)):
         return Verdict(
             FailureClass.INVALID_DATA,
             f"the newest number is dated {reading.as_of:%Y-%m-%d %H:%M} UTC, in the future",
@@ -85,7 +86,7 @@ def judge(
             f"the newest number is of {reading.as_of:%Y-%m-%d %H:%M} UTC, "
             f"yet one of {last.as_of:%Y-%m-%d %H:%M} was served before",
         )
-    return _impossible(reading, last)
+    return _impossible(reading, last) if endpoint.is_market else None
 
 
 def _is_of_now(field: str) -> bool:

@@ -99,8 +99,11 @@ class Scrutiny:
         Returns
         -------
         Verdict or None
-            What is wrong, with the reason; None when it may be believed.
+            What is wrong, with the reason; None when it may be believed, as all that is no market
+            is: what moves otherwise cannot be known by how markets move.
         """
+        if not endpoint.is_market:
+            return None
         if question in self._known:
             # What is asked for on and on is not forgotten for windows that are asked for once.
             self._known.move_to_end(question)

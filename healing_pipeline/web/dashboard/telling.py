@@ -15,7 +15,7 @@ from healing_pipeline.catalog.values import Catalog, Host
 from healing_pipeline.healing.answer import PLAIN
 from healing_pipeline.healing.explanation import candidates_of, left_out_of, verdict_of
 from healing_pipeline.healing.facts import Attempt, Decision, ProbeResult
-from healing_pipeline.providers.registry import provider_named
+from healing_pipeline.providers.registry import provider_of
 from healing_pipeline.web.dashboard.striking import Striking
 
 
@@ -217,7 +217,7 @@ class Teller:
         host = next((each for each in source.hosts if each.name == host_name), source.hosts[0])
         keys = [each for each in source.keys if each.name == key_name] or source.keys
         key = keys[0] if keys else None
-        line = provider_named(source.provider).request(endpoint, host, key, at).line
+        line = provider_of(source, endpoint).request(endpoint, host, key, at).line
         return self._path(line.path), self._params(line.params)
 
     def _address(self, source_name: str, host_name: str | None) -> str | None:

@@ -1,0 +1,1 @@
+"""Any JSON API: its rules stand in the configuration, not in code."""
