@@ -1,8 +1,9 @@
 """Watch third-party data endpoints, heal their failures, learn which remedy works where.
 
 What a program of yours needs stands here: `HealingClient` (and `AsyncHealingClient`) with what it
-returns, and the Dagster component `HealingSources`. Names are loaded when they are asked for, so
-that importing the package costs nothing.
+returns; and for a Dagster project the resource `HealingClientResource`, the component
+`HealingSources` and `merged_definitions`. Names are loaded when they are asked for, so that
+importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from healing_pipeline.components.healing_sources import HealingSources
     from healing_pipeline.healing.answer import Answer, HealingFailed
     from healing_pipeline.healing.fidelity import Fidelity
+    from healing_pipeline.merging import merged_definitions
+    from healing_pipeline.orchestration.resources import HealingClientResource
 
 __version__ = "0.1.0"
 
@@ -22,9 +25,11 @@ __all__ = [
     "AsyncHealingClient",
     "Fidelity",
     "HealingClient",
+    "HealingClientResource",
     "HealingFailed",
     "HealingSources",
     "__version__",
+    "merged_definitions",
 ]
 
 _HOMES = {
@@ -32,8 +37,10 @@ _HOMES = {
     "AsyncHealingClient": "healing_pipeline.client",
     "Fidelity": "healing_pipeline.healing.fidelity",
     "HealingClient": "healing_pipeline.client",
+    "HealingClientResource": "healing_pipeline.orchestration.resources",
     "HealingFailed": "healing_pipeline.healing.answer",
     "HealingSources": "healing_pipeline.components.healing_sources",
+    "merged_definitions": "healing_pipeline.merging",
 }
 
 

@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "installation",
         "orchestration",
     },
+    "merging": {"definitions", "errors"},
     # What `dg` scaffolds and shows.
     "components": {"catalog", "definitions", "errors"},
     "stack": CORE
@@ -109,7 +110,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Libraries that belong to an edge, and the parts that are that edge.
 ONLY_IN: dict[str, set[str]] = {
     "celery": {"celery_runs"},
-    "dagster": {"celery_runs", "components", "orchestration", "definitions", "launcher"},
+    "dagster": {
+        *("celery_runs", "components", "definitions", "launcher", "merging", "orchestration"),
+    },
     "dagster_celery": {"celery_runs"},
     "dagster_postgres": {"orchestration"},
     "httpx": {"transport", "simulator", "cli"},
