@@ -16,6 +16,7 @@ from healing_pipeline.catalog.json_section import (
     PROVIDER,
     read_rules,
     refuse_elsewhere,
+    warn_of_unlike,
 )
 from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.names import source_of
@@ -75,6 +76,7 @@ def read_endpoints(
         endpoints[key.text] = _endpoint(
             key, value, source, ids, findings, calendars.get(source), provider
         )
+    warn_of_unlike(endpoints, {key.text: key.line for key, _ in table.entries}, findings)
     return endpoints
 
 

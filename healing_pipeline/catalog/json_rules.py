@@ -50,6 +50,15 @@ class KeyIn:
     name: str = "Authorization"
 
 
+class MomentForm(StrEnum):
+    """How an API writes moments: text to the day or the second, or counted since 1970."""
+
+    DATE = "date"
+    TIME = "time"
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """Where the numbers stand in a body.
@@ -62,6 +71,9 @@ class Read:
         The list whose entries are rows; None for a body that speaks of one moment.
     at : Steps or None
         The moment, in each row or once; None where the body says none.
+    at_form : MomentForm or None
+        How moments are written where another source's numbers are put into this form; all forms
+        are read. None: they cannot be.
     instrument : str
         What the numbers are about, upper case.
     interval : str
@@ -76,6 +88,7 @@ class Read:
     instrument: str
     rows: Steps | None = None
     at: Steps | None = None
+    at_form: MomentForm | None = None
     interval: str = "now"
     numbers_as_text: bool = False
     limit_param: str | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from healing_pipeline.catalog.json_rules import KeyPlace, MomentForm
 from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.settings import (
     DEFAULT_LEARNING_SINCE,
@@ -75,6 +76,14 @@ def _source() -> Schema:
         ),
         "probe_share": _number("Part of the quota that probes may spend, 0 to 1 (0.2)."),
         "calendar": _choice([each.value for each in Calendar], "When its markets are open."),
+        "key_in": {
+            "description": "Where a JSON API wants its key (provider json_api).",
+            "anyOf": [
+                {"const": KeyPlace.BEARER.value},
+                _table({"header": _text("A header's name.")}, "In a header."),
+                _table({"param": _text("A parameter's name.")}, "In the query."),
+            ],
+        },
     }
     return {**_table(keys, "A provider of data."), "required": ["hosts"]}
 
@@ -102,8 +111,46 @@ def _endpoint() -> Schema:
             "Where else the data may come from.",
         ),
         "owner": _text("Who is told about it."),
+        "read": _read(),
+        "expect": _expect(),
     }
     return {**_table(keys, "One question."), "required": ["path"]}
+
+
+def _read() -> Schema:
+    keys: dict[str, Schema] = {
+        "fields": _any_table("Paths of the numbers, by the names they go by."),
+        "rows": {"type": ["string", "null"], "description": "Path of the list of rows; . for all."},
+        "at": _text("Path of the moment, in each row or once."),
+        "at_form": _choice(
+            [each.value for each in MomentForm], "How moments are written in this form."
+        ),
+        "instrument": _text("What the numbers are about; by default the endpoint's name."),
+        "interval": _text("The time between rows: 1d, 5m."),
+        "numbers_as_text": _flag("Whether numbers may stand in quotes (false)."),
+        "market": _flag("Whether jumps and standing still are suspicious (false)."),
+        "limit_param": _text("The parameter that says how many rows are asked for."),
+    }
+    table = _table(keys, "Where a JSON API's numbers stand (provider json_api).")
+    return {**table, "required": ["fields"]}
+
+
+def _expect() -> Schema:
+    status: Schema = {"type": ["integer", "string"]}
+    keys: dict[str, Schema] = {
+        "status": {
+            "description": "Statuses that are good: 200, 2xx (2xx).",
+            "anyOf": [status, {"type": "array", "items": status}],
+        },
+        "within_s": _number("Seconds after which an answer is slow."),
+        "body": _any_table("What must hold of the JSON, by path."),
+        "text": {
+            "type": ["string", "number", "boolean"],
+            "description": "What must be in the body.",
+        },
+        "content_type": _text("The media type, without parameters."),
+    }
+    return _table(keys, "What must hold of a JSON API's answers (provider json_api).")
 
 
 def _table(keys: Mapping[str, Schema], description: str) -> Schema:

@@ -1,7 +1,7 @@
-"""What a configuration says of JSON APIs: `key_in` of a source, `read` of an endpoint.
+"""`read` of an endpoint: where a JSON API's numbers stand; and what is for such sources only.
 
-`expect` has a file of its own. Whatever of it a source of another provider has is an error: its
-code knows already.
+`key_in` and `expect` have files of their own. Whatever of it a source of another provider has is an
+error: its code knows already.
 """
 
 from __future__ import annotations
@@ -10,30 +10,21 @@ import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from healing_pipeline.catalog.document import Node, Scalar, Table
+from healing_pipeline.catalog.document import Node, Scalar
 from healing_pipeline.catalog.fields import Fields, as_table, as_text
-from healing_pipeline.catalog.json_rules import KeyIn, KeyPlace, Read, Steps, steps_of
+from healing_pipeline.catalog.json_rules import MomentForm, Read, Steps, steps_of
 from healing_pipeline.catalog.problems import Findings, did_you_mean, listed, shown
+from healing_pipeline.catalog.values import Endpoint
 
 PROVIDER = "json_api"
 
 OF_A_SOURCE = ("key_in",)
 OF_AN_ENDPOINT = ("read", "expect")
 
-KEY_IN_EXAMPLE = (
-    "Write `key_in: {header: X-Api-Key}`, `key_in: {param: apikey}` or `key_in: bearer`."
-)
-
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_PARAM = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 _FIELD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _INSTRUMENT = re.compile(r"[A-Z0-9._=^:/-]{1,64}")
 _INTERVAL = re.compile(r"[1-9][0-9]{0,3}(s|m|h|d|w|mo|y)")
 
-# The client's own; a key in one of these would break the request.
-_NOT_FOR_KEYS = frozenset(
-    {"host", "content-length", "connection", "transfer-encoding", "accept-encoding", "user-agent"}
-)
 MOST_FIELDS = 500
 
 Rest = tuple[Read | None, bool]
@@ -54,54 +45,6 @@ def refuse_elsewhere(
             )
 
 
-def read_key_in(fields: Fields, *, has_keys: bool, findings: Findings) -> KeyIn | None:
-    """Where a source wants its key."""
-    node = fields.node("key_in")
-    if node is None:
-        if has_keys:
-            findings.error(
-                fields.line,
-                f"Nothing says where {fields.what} wants its key.",
-                KEY_IN_EXAMPLE,
-            )
-        return None
-    if not has_keys:
-        problem = f"`key_in` of {fields.what} says where a key goes, and there are no `keys`."
-        findings.error(node.line, problem, "Add `keys: {main: {env: MY_API_KEY}}`, or remove it.")
-    if isinstance(node, Scalar):
-        if node.text == KeyPlace.BEARER:
-            return KeyIn(KeyPlace.BEARER)
-        problem = f"`key_in` of {fields.what} is {shown(node.text)}, which is no place for a key."
-        cure = did_you_mean(node.text, [KeyPlace.BEARER]) + KEY_IN_EXAMPLE
-        findings.error(node.line, problem, cure)
-        return None
-    places = Fields(
-        node,
-        what=f"`key_in` of {fields.what}",
-        line=node.line,
-        required=(),
-        optional=(KeyPlace.HEADER, KeyPlace.PARAM),
-        findings=findings,
-        hints={"bearer": "Write `key_in: bearer`, without braces."},
-    )
-    header, param = places.text(KeyPlace.HEADER), places.text(KeyPlace.PARAM)
-    if (header is None) == (param is None):
-        if isinstance(node, Table):
-            problem = f"`key_in` of {fields.what} must name one place."
-            findings.error(node.line, problem, KEY_IN_EXAMPLE)
-        return None
-    if header is not None:
-        if _HEADER.fullmatch(header.text) is None or header.text.lower() in _NOT_FOR_KEYS:
-            problem = f"{shown(header.text)} in `key_in` of {fields.what} cannot carry a key."
-            findings.error(header.line, problem, "Name the header as the API documents it.")
-        return KeyIn(KeyPlace.HEADER, header.text)
-    assert param is not None, "one of the two is there"
-    if _PARAM.fullmatch(param.text) is None:
-        problem = f"{shown(param.text)} in `key_in` of {fields.what} is no parameter's name."
-        findings.error(param.line, problem, "Name the parameter as the API documents it.")
-    return KeyIn(KeyPlace.PARAM, param.text)
-
-
 def read_rules(endpoint: Fields, name: str, params: Mapping[str, str], findings: Findings) -> Rest:
     """Where an endpoint's numbers stand; and whether they are a market's."""
     node = endpoint.node("read")
@@ -115,6 +58,7 @@ def read_rules(endpoint: Fields, name: str, params: Mapping[str, str], findings:
         optional=(
             "rows",
             "at",
+            "at_form",
             "instrument",
             "interval",
             "numbers_as_text",
@@ -147,11 +91,53 @@ def read_rules(endpoint: Fields, name: str, params: Mapping[str, str], findings:
         instrument=(name if instrument is None else instrument.text).upper(),
         rows=rows,
         at=at,
+        at_form=_at_form(fields, at, findings),
         interval=interval,
         numbers_as_text=bool(fields.flag("numbers_as_text")),
         limit_param=None if limit is None else limit.text,
     )
     return rules, is_market
+
+
+def warn_of_unlike(
+    endpoints: Mapping[str, Endpoint], lines: Mapping[str, int], findings: Findings
+) -> None:
+    """Warn of alternates that can never stand in: what they read is called otherwise."""
+    by_rules = [each for each in endpoints.values() if each.read is not None or not each.is_market]
+    for each in by_rules:
+        for name in each.alternates.endpoints:
+            other = endpoints.get(name)
+            why = None if other is None else _unlike(each.read, other)
+            if why is not None:
+                problem = f"{shown(name)} can never stand in for {shown(each.id)}: {why[0]}"
+                findings.warn(lines[each.id], problem, why[1])
+
+
+def _unlike(own: Read | None, other: Endpoint) -> tuple[str, str] | None:
+    if own is None:
+        return "no number is read of it, so nothing can be compared.", "Add `read`."
+    theirs = other.read
+    if theirs is None:
+        return None
+    for what, mine, its in (
+        ("instrument", own.instrument, theirs.instrument),
+        ("interval", own.interval, theirs.interval),
+    ):
+        if mine != its:
+            told = f"its {what} is {shown(its)}, not {shown(mine)}."
+            return told, f"Where they are the same, give both the same `{what}`."
+    lacking = sorted(own.fields.keys() - theirs.fields.keys())
+    if lacking:
+        return f"it has no field {shown(lacking[0])}.", "Call a field by one name in both."
+    return None
+
+
+def _at_form(fields: Fields, at: Steps | None, findings: Findings) -> MomentForm | None:
+    form = fields.choice("at_form", [each.value for each in MomentForm])
+    if form is not None and at is None:
+        problem = f"`at_form` of {fields.what} says how moments are written, and there is no `at`."
+        findings.error(fields.line, problem, "Add `at`, or remove it.")
+    return None if form is None else MomentForm(form)
 
 
 def _steps(fields: Fields, key: str, findings: Findings) -> Steps | None:

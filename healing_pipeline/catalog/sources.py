@@ -8,12 +8,8 @@ from urllib.parse import urlsplit
 
 from healing_pipeline.catalog.document import Node, Scalar
 from healing_pipeline.catalog.fields import Fields, as_table, as_text
-from healing_pipeline.catalog.json_section import (
-    OF_A_SOURCE,
-    PROVIDER,
-    read_key_in,
-    refuse_elsewhere,
-)
+from healing_pipeline.catalog.json_key_section import read_key_in
+from healing_pipeline.catalog.json_section import OF_A_SOURCE, PROVIDER, refuse_elsewhere
 from healing_pipeline.catalog.keys import read_keys
 from healing_pipeline.catalog.market_hours import Calendar
 from healing_pipeline.catalog.names import is_name, is_source, name_cure

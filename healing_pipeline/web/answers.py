@@ -42,8 +42,10 @@ _LABELS = (
 )
 
 
-def of_answer(answer: Answer, secrets: Iterable[bytes], now: datetime) -> Reply:
-    """The reply to a reader who got data."""
+def of_answer(
+    answer: Answer, secrets: Iterable[bytes], now: datetime, *, is_data: bool = True
+) -> Reply:
+    """The reply to a reader who got data; without `is_data` the body may be anything."""
     age_s = max(0.0, (now - answer.fetched_at).total_seconds())
     body = without_secrets(answer.body, secrets)
     values = (
@@ -55,7 +57,7 @@ def of_answer(answer: Answer, secrets: Iterable[bytes], now: datetime) -> Reply:
         str(answer.request_id),
         str(int(age_s)),
         cache_status(answer, age_s),
-        form_of(body),
+        form_of(body) if is_data else form_of_anything(body),
     )
     headers = [(name, value.encode("latin-1")) for name, value in zip(_LABELS, values, strict=True)]
     headers += _ALWAYS
@@ -143,6 +145,12 @@ def form_of(body: bytes) -> str:
     if first in (b"{", b"["):
         return "application/json"
     return XML if first == b"<" else "text/csv; charset=utf-8"
+
+
+def form_of_anything(body: bytes) -> str:
+    """The content type of a body that nobody reads: no page of a stranger's is shown as ours."""
+    is_json = body.lstrip()[:1] in (b"{", b"[")
+    return "application/json" if is_json else "text/plain; charset=utf-8"
 
 
 def _header_value(text: str) -> bytes:

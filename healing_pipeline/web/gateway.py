@@ -210,7 +210,9 @@ class Gateway:
         now = self._clock.now()
         if question.rendered_as is not None:
             return self._rendered(end, question, question.rendered_as, now)
-        return of_answer(end, self._secrets, now)
+        endpoint = self._catalog.endpoints[question.endpoint]
+        is_data = endpoint.is_market or endpoint.read is not None
+        return of_answer(end, self._secrets, now, is_data=is_data)
 
     def _rendered(
         self, answer: Answer, question: Question, params: Mapping[str, str], now: datetime

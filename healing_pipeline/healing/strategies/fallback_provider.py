@@ -105,7 +105,8 @@ def _standing(
     if stand.fidelity not in situation.accepts:
         evidence = f"the reader does not accept {stand.fidelity}: {stand.evidence}"
         return NotHealed(Verdict(situation.failure.failure_class, evidence))
-    said = in_own_form(stand.reading, situation)
+    came = seen.response.body if _speaks_alike(alternate, situation) else None
+    said = in_own_form(stand.reading, situation, came)
     if isinstance(said, NotHealed):
         return said
     return Healed(
@@ -125,13 +126,18 @@ def _comparable(snapshot: Snapshot | None) -> Snapshot | None:
     return snapshot
 
 
+def _speaks_alike(alternate: Alternate, situation: Situation) -> bool:
+    """Whether an alternate may answer in the form asked for, so that nobody has to write it."""
+    return alternate.provider.name == situation.provider.name
+
+
 def _unspeakable(situation: Situation) -> str | None:
     """Why no foreign numbers can be said in this form; None where they can, or nobody knows yet.
 
     Known before a call is spent, from data of this very question.
     """
     snapshot = _comparable(situation.snapshot)
-    if snapshot is None:
+    if snapshot is None or any(_speaks_alike(each, situation) for each in situation.alternates):
         return None
     said = in_own_form(snapshot.reading, situation)
     return said.verdict.evidence if isinstance(said, NotHealed) else None

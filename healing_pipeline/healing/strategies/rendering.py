@@ -18,15 +18,25 @@ class Said:
     reading: Reading
 
 
-def in_own_form(reading: Reading, situation: Situation) -> Said | NotHealed:
+def in_own_form(
+    reading: Reading, situation: Situation, came: bytes | None = None
+) -> Said | NotHealed:
     """`reading` as the asked provider would say it.
 
     A reader of this provider parses the body, so the body must say just what the reading does:
     what reads back otherwise is not handed out.
+
+    Parameters
+    ----------
+    came : bytes or None
+        The body that `reading` was read from, where it may be in this form as it is; it is taken
+        where none can be written.
     """
     line = situation.request().line
     name = situation.provider.name
     body = situation.provider.rendered(reading, line.path, line.params, situation.now)
+    if body is None:
+        body = came
     if body is None:
         return _not_healed(f"these numbers cannot be said in the form of {name}")
     back = situation.provider.read(body, line)

@@ -96,7 +96,7 @@ class Examiner:
             quick = _parsed(response.body)
             if quick is not None and stated_error(quick) is None and not is_hollow(quick):
                 return self._contents(quick, response, at)
-        if is_success and response.status not in {204, 205, 206}:
+        if is_success:
             kept: list[Examined] = []
 
             def contents(body: Body, _line: RequestLine) -> Finding | None:

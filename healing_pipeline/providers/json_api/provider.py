@@ -11,6 +11,7 @@ from healing_pipeline.catalog.values import Endpoint, Source
 from healing_pipeline.probing.reading import Reading, Unreadable
 from healing_pipeline.probing.response import RequestLine, Response, Verdict
 from healing_pipeline.providers.json_api.examining import Examiner
+from healing_pipeline.providers.json_api.rendering import rendered
 from healing_pipeline.providers.json_api.requests import requests
 from healing_pipeline.providers.provider import Asked
 from healing_pipeline.providers.spoken import Spoken
@@ -20,9 +21,12 @@ NAME = "json_api"
 
 
 def json_api(source: Source, endpoint: Endpoint) -> Spoken:
-    """Whoever speaks for `endpoint`, by its own rules and its source's."""
-    _, _, name = endpoint.id.partition("/")
-    return _spoken(source.name, name.upper(), source.key_in, endpoint.read, endpoint.expect)
+    """Whoever speaks for `endpoint`, by its own rules and its source's.
+
+    Where no number is read, an answer is about the endpoint alone: that another one answers is no
+    answer of this.
+    """
+    return _spoken(source.name, endpoint.id.upper(), source.key_in, endpoint.read, endpoint.expect)
 
 
 def _spoken(
@@ -38,6 +42,7 @@ def _spoken(
         partial(_classify, examiner),
         partial(_read, examiner),
         partial(_smaller, limit_param),
+        rendered=partial(rendered, examiner),
         glance=partial(_glance, examiner),
     )
 
