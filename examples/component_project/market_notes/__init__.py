@@ -1,0 +1,1 @@
+"""Notes about the markets: a small Dagster project made of components."""

@@ -1,0 +1,1 @@
+"""Definitions that are found by where they lie."""
