@@ -346,7 +346,8 @@ def test_every_recorded_response_is_told_alike_and_many_at_a_glance():
             assert_told_alike(entry["source"], response, line)
             glanced[entry["source"]] += spoken(entry["source"]).glance(response, line) is not None
     print("\n", dict(glanced))
-    assert set(glanced) == set(PROVIDERS)
+    # A JSON API is whatever a configuration says: nobody has recorded it.
+    assert set(glanced) == set(PROVIDERS) - {"json_api"}
     assert all(glanced.values())
 
 
