@@ -55,7 +55,7 @@ explore: setup ## the properties with fresh random examples, five times as many;
 soak: setup ## launch runs while warm processes and launchers are killed at random; minutes (SEED=1)
 	@$(BIN)/python healing_pipeline_tests/launcher/soak.py --runs 200 --seed $(SEED)
 
-chaos: setup ## break everything on purpose, load and fuzz it; writes docs/reliability.md (SEED=1, TRIALS=kills)
+chaos: setup ## break everything on purpose, load and fuzz it; writes docs/explanation/reliability.md (SEED=1, TRIALS=kills)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	@$(BIN)/python -m healing_pipeline_tests.chaos --seed $(SEED) $(TRIALS)
 

@@ -79,7 +79,8 @@ gateway: {requests_per_s: 500, burst: 1000, proxies: []}
 
 # A language model may advise heal runs whose plan has not helped, before people are called. It is
 # shown the evidence without secrets, can only put the plan's own strategies in another order, and
-# is never asked beyond the day's budget: docs/second_opinion.md. Needs the extra `second-opinion`.
+# is never asked beyond the day's budget: docs/explanation/second_opinion.md. Needs the extra
+# `second-opinion`.
 # second_opinion:
 #   service: openai  # their API and every server that speaks like it; or anthropic
 #   base_url: http://localhost:11434/v1  # left out: the service's own

@@ -16,7 +16,7 @@ from healing_pipeline.channels.services import (
     read_service,
 )
 
-GUIDE = "docs/alert_channels.md has examples"
+GUIDE = "docs/reference/alert_channels.md has examples"
 
 
 def open_channel(settings: ChannelSettings, environ: Mapping[str, str]) -> Channel:

@@ -113,8 +113,8 @@ def try_channels(config: Path, only: str | None, *, as_json: bool) -> int:
     out.print(_table("A test message", found))
     if not settings.channels:
         out.print(
-            "The dashboard is the only channel. docs/alert_channels.md says how to add e-mail, "
-            "text messages and others.",
+            "The dashboard is the only channel. docs/reference/alert_channels.md says how to add "
+            "e-mail, text messages and others.",
             soft_wrap=True,
         )
     return 1 if bad else 0

@@ -60,7 +60,8 @@ def ask_now(config: Path, incident_id: int) -> str | None:
     if catalog.second_opinion is None:
         raise ConfigurationError(
             "No model is configured, so nobody can be asked.",
-            f"Add the section `second_opinion` to {config}; docs/second_opinion.md says how.",
+            f"Add the section `second_opinion` to {config}; "
+            "docs/explanation/second_opinion.md says how.",
         )
     address = resolve_database(os.environ, state_dir(os.environ))
     try:

@@ -1,7 +1,7 @@
 """The outbox's work: messages get their channels, and each channel what waits for it.
 
 A delivery is in hand as long as the transaction that claimed it; a sender that dies gives it back.
-What is guaranteed stands in docs/alert_channels.md.
+What is guaranteed stands in docs/reference/alert_channels.md.
 """
 
 from __future__ import annotations

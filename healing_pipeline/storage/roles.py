@@ -22,7 +22,7 @@ OWNER, APP, READER = "healing_owner", "healing_app", "healing_reader"
 
 PART_THEM = (
     "It needs neither. `healing roles --sql` prints what an administrator runs to part the "
-    "application's role from the owner's; docs/roles.md says how."
+    "application's role from the owner's; docs/reference/roles.md says how."
 )
 
 _SQL = load_statements("roles")

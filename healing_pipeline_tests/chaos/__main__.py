@@ -17,7 +17,7 @@ from pathlib import Path
 from healing_pipeline_tests.chaos.outcome import Outcome, kept, table, write
 
 TRIALS = Path(__file__).parent / "trials"
-GUIDE = Path(__file__).parents[2] / "docs" / "reliability.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "explanation" / "reliability.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 # In the order in which people read of them; another's file comes after these.
 ORDER = (

@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "reliability"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One row of the table in docs/reliability.md.
+    """One row of the table in docs/explanation/reliability.md.
 
     Attributes
     ----------

@@ -205,14 +205,14 @@ def test_hooks_by_a_resource_take_the_database_from_it(anyone, monkeypatch, tabl
 
 
 def test_the_lines_of_the_guide_do_what_it_says(anyone, monkeypatch, tmp_path):
-    guide = (ROOT / "docs" / "alert_hooks.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "how_to" / "alert_hooks.md").read_text(encoding="utf-8")
     lines = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0]
     assert len([each for each in lines.splitlines() if each.strip()]) <= 10
     added = [each for each in lines.splitlines() if "alert_on" in each]
     assert len(added) == 2, "an import, and an argument"
     assert lines == (ROOT / "examples" / "alert_hooks.py").read_text(encoding="utf-8")
     given: dict[str, Any] = {"__name__": "guide"}
-    exec(compile(lines, "docs/alert_hooks.md", "exec"), given)
+    exec(compile(lines, "docs/how_to/alert_hooks.md", "exec"), given)
     defs = given["defs"]
     dg.Definitions.validate_loadable(defs)
     monkeypatch.chdir(tmp_path)
@@ -228,6 +228,6 @@ def test_the_lines_of_the_guide_do_what_it_says(anyone, monkeypatch, tmp_path):
 
 
 def test_every_setting_that_the_guide_names_is_one():
-    guide = (ROOT / "docs" / "alert_hooks.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "how_to" / "alert_hooks.md").read_text(encoding="utf-8")
     for name in (URL_VARIABLE, DAGSTER_PAGE_VARIABLE, LEVEL_TAG, OWNER_TAG, DEFAULT_PAGE):
         assert f"`{name}" in guide

@@ -1,4 +1,4 @@
-"""What docs/alert_channels.md says is tried as it stands there."""
+"""What docs/reference/alert_channels.md says is tried as it stands there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from healing_pipeline.channels.services import (
 )
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "alert_channels.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "alert_channels.md").read_text(encoding="utf-8")
 ADDRESSES = dict(re.findall(r"^export (\w+)='(.*)'$", PAGE, re.MULTILINE))
 
 
@@ -37,7 +37,7 @@ def test_each_address_of_the_guide_opens_a_channel(name):
 def test_the_guide_has_an_example_of_each_kind_that_people_ask_for():
     kinds = {each.split("://")[0] for each in ADDRESSES.values()}
     assert kinds >= {"mailtos", "twilio", "sns", "slack", "pagerduty", "jsons"}
-    assert GUIDE.split(" ")[0] == "docs/alert_channels.md"
+    assert GUIDE.split(" ")[0] == "docs/reference/alert_channels.md"
 
 
 def test_the_guide_names_each_field_that_a_webhook_gets():

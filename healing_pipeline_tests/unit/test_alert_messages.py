@@ -202,7 +202,9 @@ def test_a_group_stands_where_its_moments_say():
 
 
 def test_the_documents_diagram_is_the_table():
-    document = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    document = (Path(__file__).parents[2] / "docs" / "explanation" / "alerts.md").read_text(
+        encoding="utf-8"
+    )
     drawn = document.split("stateDiagram-v2\n")[1].split("```")[0]
     moves = [
         f"    {state} --> {to}: {change}"

@@ -189,7 +189,9 @@ def test_whatever_stands_in_the_section_is_a_value_or_a_problem(key, text):
 
 
 def test_the_configuration_that_the_documents_show_is_one(tmp_path):
-    document = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    document = (Path(__file__).parents[2] / "docs" / "explanation" / "alerts.md").read_text(
+        encoding="utf-8"
+    )
     section = document.split("```yaml\nalerts:\n")[1].split("```")[0].rstrip("\n")
     settings = read(tmp_path, with_section(section))
     (channel,) = settings.channels

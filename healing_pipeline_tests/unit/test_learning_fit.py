@@ -271,7 +271,9 @@ def test_what_is_no_time_is_refused_with_the_cure(at: object) -> None:
 
 
 def test_the_example_of_the_documentation_runs() -> None:
-    page = (Path(healing_pipeline.__file__).parents[1] / "docs" / "learning.md").read_text("utf-8")
+    page = (
+        Path(healing_pipeline.__file__).parents[1] / "docs" / "explanation" / "learning.md"
+    ).read_text("utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, object] = {}
     exec(example, names)  # our own page

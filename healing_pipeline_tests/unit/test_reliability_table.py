@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md is what the trials wrote, and nothing in it was lost."""
+"""The table of the guide on reliability is what the trials wrote, and nothing in it was lost."""
 
 from __future__ import annotations
 

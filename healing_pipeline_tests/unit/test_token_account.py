@@ -33,7 +33,7 @@ def account() -> Iterator[ModuleType]:
         sys.modules.pop(name, None)
 
 
-# docs/toon.md has what was measured; it moves by a point from seed to seed.
+# docs/explanation/toon.md has what was measured; it moves by a point from seed to seed.
 @pytest.mark.parametrize(
     ("size", "of_pretty", "of_compact"), [(2, 0.46, 0.23), (5, 0.54, 0.34), (20, 0.575, 0.39)]
 )
@@ -68,7 +68,7 @@ def test_every_form_that_is_compared_holds_the_same_rows(account, name):
 
 
 def test_the_guide_shows_the_columns_that_there_are():
-    guide = (BENCHMARKS.parent / "docs" / "toon.md").read_text()
+    guide = (BENCHMARKS.parent / "docs" / "explanation" / "toon.md").read_text()
     events = STRUCTURES["error_events"]
     assert f"\n{header_of(events.name, events.columns, 2)}\n" in guide
     assert f"\n{header_of('groups', GROUP_COLUMNS, 6)}\n" in guide
