@@ -12,7 +12,7 @@ import dagster as dg
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.control.lookout import STAND_INS
 from healing_pipeline.healing.strategies.registry import all_strategies
-from healing_pipeline.installation import config_path, load_catalog
+from healing_pipeline.installation import config_path, load_catalog, watched_shards
 from healing_pipeline.orchestration.alert_sensors import ALERTS, alert_on_run_failure, alert_watch
 from healing_pipeline.orchestration.alerts_resource import AlertsResource
 from healing_pipeline.orchestration.asset_checks import (
@@ -55,6 +55,9 @@ def build_definitions(
     -----
     It names no executor, because definitions that are merged may have one together: the jobs here
     bring their own, and whatever else is materialised takes yours.
+
+    ``HEALING_SHARDS`` says what its sensors look at, where several code locations share that. One
+    that does not carry the rest has the sensors, the job they request, and the alerts about it.
     """
     surroundings = os.environ if environ is None else environ
     path = config_path(surroundings) if config is None else config
@@ -63,6 +66,21 @@ def build_definitions(
     all_strategies()
     since = load_settings(path, environ=surroundings).learning_since
     require_bearable(since, tuple(catalog.sources), datetime.now(UTC))
+    shards = watched_shards(catalog, path, surroundings)
+    watching = [
+        *(probe_sensor(shard) for shard in shards),
+        *(stand_in_sensor(number + 1) for number in range(STAND_INS)),
+        alert_on_run_failure,
+        alert_watch,
+    ]
+    resources = {
+        "healing": HealingResource(config_path=str(path.resolve())),
+        "healing_client": HealingClientResource(config_path=str(path.resolve())),
+        ALERTS: AlertsResource(),
+        CASE: case_in_hand,
+    }
+    if not shards.has_rest:
+        return dg.Definitions(jobs=[heal_endpoint], sensors=watching, resources=resources)
     refresh_data = dg.define_asset_job(
         "refresh_market_data",
         selection=[market_data],
@@ -93,13 +111,10 @@ def build_definitions(
         ],
         jobs=[heal_endpoint, refresh_data, report_health, fold_hours, prune],
         sensors=[
-            *(probe_sensor(source) for source in catalog.sources),
-            *(stand_in_sensor(number + 1) for number in range(STAND_INS)),
+            *watching,
             report_sensor("report_health"),
             late_events_sensor("fold_hours", since, tuple(catalog.sources)),
             learning_automation(),
-            alert_on_run_failure,
-            alert_watch,
         ],
         schedules=[
             dg.ScheduleDefinition(
@@ -122,12 +137,7 @@ def build_definitions(
                 default_status=dg.DefaultScheduleStatus.RUNNING,
             ),
         ],
-        resources={
-            "healing": HealingResource(config_path=str(path.resolve())),
-            "healing_client": HealingClientResource(config_path=str(path.resolve())),
-            ALERTS: AlertsResource(),
-            CASE: case_in_hand,
-        },
+        resources=resources,
     )
 
 

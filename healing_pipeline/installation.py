@@ -19,6 +19,8 @@ from uuid import UUID
 from healing_pipeline.catalog.destinations import Destinations, destinations
 from healing_pipeline.catalog.load import load
 from healing_pipeline.catalog.settings import load_settings
+from healing_pipeline.catalog.shards import VARIABLE as SHARDS_VARIABLE
+from healing_pipeline.catalog.shards import Shards, shards_of
 from healing_pipeline.catalog.values import Catalog, Upstreams
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.healing.engine import HealingEngine
@@ -82,6 +84,18 @@ def load_catalog(config: Path, environ: Mapping[str, str]) -> Catalog:
         simulated_hosts=addresses,
         simulated_keys=keys,
     )
+
+
+def watched_shards(catalog: Catalog, config: Path, environ: Mapping[str, str]) -> Shards:
+    """What the sensors of this process look at, by the configuration and ``HEALING_SHARDS``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the variable cannot be used.
+    """
+    per_sensor = load_settings(config, environ=environ).endpoints_per_sensor
+    return shards_of(catalog, per_sensor, environ.get(SHARDS_VARIABLE, ""))
 
 
 def system_clock(offset_s: float | None = None) -> Clock:

@@ -26,7 +26,13 @@ from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.guard.cooldowns import CooldownNews
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock
-from healing_pipeline.installation import allowed_hosts, load_catalog, state_dir, system_clock
+from healing_pipeline.installation import (
+    allowed_hosts,
+    load_catalog,
+    state_dir,
+    system_clock,
+    watched_shards,
+)
 from healing_pipeline.storage.database import Database, resolve_database
 from healing_pipeline.storage.migration import bring_up_to_date
 from healing_pipeline.storage.recorder import Recorder
@@ -136,7 +142,8 @@ def open_session(
     stack.callback(portal.call, parts.sender.aclose)
     stack.callback(portal.call, parts.engine.aclose)
     reach = Reach(allowed_hosts(catalog))
-    watcher = Watcher(catalog, parts.engine, database, recorder.record, clock, reach)
+    shards = watched_shards(catalog, config, environ)
+    watcher = Watcher(catalog, parts.engine, database, recorder.record, clock, reach, shards)
     stack.callback(portal.call, watcher.aclose)
     session = Session(
         catalog=catalog,

@@ -68,6 +68,9 @@ retention:
 #   objective: 0.99  # share of readers' requests to be answered, per source
 #   heals-too-often: 12  # heals of one endpoint within an hour that people should know of
 
+# A source with more endpoints than this has several sensors, each with a part of them.
+sharding: {endpoints_per_sensor: 500}
+
 # The dashboard is for those whom the gateway lets in. true shows everybody two things besides:
 # /status, which endpoints are well, and badges, /badge/yahoo.svg, to put on a page of your own.
 # They say neither what failed nor how, and no host and no key.

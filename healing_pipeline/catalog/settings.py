@@ -29,6 +29,8 @@ from healing_pipeline.catalog.reading import raise_first, read_text
 from healing_pipeline.catalog.retention_section import SECTION as RETENTION
 from healing_pipeline.catalog.retention_section import Retention, read_retention
 from healing_pipeline.catalog.second_opinion_section import SECTION, read_second_opinion
+from healing_pipeline.catalog.sharding_section import DEFAULT_PER_SENSOR, read_endpoints_per_sensor
+from healing_pipeline.catalog.sharding_section import SECTION as SHARDING
 from healing_pipeline.catalog.urls import is_private
 from healing_pipeline.catalog.values import Upstreams
 from healing_pipeline.second_opinion.settings import SecondOpinionSettings
@@ -48,6 +50,7 @@ OPTIONAL = (
     "alerts",
     "dashboard",
     GATEWAY,
+    SHARDING,
     SECTION,
 )
 _WITNESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}")
@@ -81,6 +84,8 @@ class Settings:
         How many days each kind of row is kept.
     gateway : GatewaySettings
         How much one client may ask.
+    endpoints_per_sensor : int
+        Sources with more are split into shards.
     """
 
     upstreams: Upstreams = Upstreams.SIMULATED
@@ -94,6 +99,7 @@ class Settings:
     second_opinion: SecondOpinionSettings | None = None
     retention: Retention = field(default_factory=Retention)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    endpoints_per_sensor: int = DEFAULT_PER_SENSOR
 
     def lets_inside(self, host: str, port: int) -> bool:
         """Whether a host may be in our own network, because the file names it."""
@@ -176,6 +182,7 @@ def read_settings(root: Fields, environ: Mapping[str, str], findings: Findings) 
         second_opinion=read_second_opinion(root, environ, findings),
         retention=read_retention(root, findings),
         gateway=read_gateway(root, findings),
+        endpoints_per_sensor=read_endpoints_per_sensor(root, findings),
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
+from healing_pipeline.catalog.shards import Shards
 from healing_pipeline.control.look import HealRequest
 from healing_pipeline.incidents.detection import UNTAKEN_AFTER
 from healing_pipeline.storage import incidents
@@ -46,12 +47,20 @@ class Asking:
     Parameters
     ----------
     database : Database
+    shards : Shards, optional
+        What is looked at under which name; each source as a whole by default.
     clock : callable
         Monotonic seconds.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        shards: Shards | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._database = database
+        self._shards = Shards(()) if shards is None else shards
         self._clock = clock
         self._began = clock()
         self._since: dict[int, float] = {}
@@ -65,6 +74,7 @@ class Asking:
         Parameters
         ----------
         sources : collection of str
+            Names of them, or of shards of them.
         is_requested : callable
             Whether a run was requested for an incident event. It is asked where this process cannot
             know: for what it handed out before, and in its first minute, for what a process before
@@ -72,7 +82,10 @@ class Asking:
         """
         with self._database.connection() as connection:
             rows = [
-                row for name in sources for row in incidents.heal_requests(connection, source=name)
+                row
+                for shard in map(self._shards.named, sources)
+                for row in incidents.heal_requests(connection, source=shard.source)
+                if shard.covers(row.endpoint)
             ]
         with self._turn:
             now = self._clock()

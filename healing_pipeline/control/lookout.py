@@ -90,8 +90,8 @@ class Lookout:
     watcher, database, clock
     start : callable
         Starts a coroutine function on the event loop of the watcher's engine, and returns at once.
-    source_of : callable
-        The source of an endpoint; None when the catalog does not name it.
+    name_of : callable
+        The name under which an endpoint is looked at; None when it is not looked at here.
     workers : int
         How many evaluations the process can do at once.
     """
@@ -103,11 +103,11 @@ class Lookout:
         clock: Clock,
         *,
         start: Callable[..., Future[Any]],
-        source_of: Callable[[str], str | None],
+        name_of: Callable[[str], str | None],
         workers: int,
     ) -> None:
-        self._looks = Looks(watcher, database, clock, start=start, source_of=source_of)
-        self._asking = Asking(database)
+        self._looks = Looks(watcher, database, clock, start=start, name_of=name_of)
+        self._asking = Asking(database, watcher.shards)
         self._attendance = Attendance(monotonic, max(0, workers - LEFT_TO_OTHERS), STAND_INS)
         self._on_duty = False
         self._in_reserve = 0
@@ -129,6 +129,7 @@ class Lookout:
         Parameters
         ----------
         source : str
+            Its name, or that of a shard of it.
         stay_s : float
             How long the tick may last; 0 to look once.
         is_requested : callable

@@ -1,4 +1,4 @@
-"""Looks at sources that run in the background, and when the next one is due.
+"""Looks at sources, or shards of them, that run in the background, and when the next one is due.
 
 A look belongs to nobody: a tick that ends leaves it running, and whoever looks at that source next
 has its outcome. So an endpoint that hangs delays no tick.
@@ -68,8 +68,8 @@ class Looks:
     start : callable
         Starts a coroutine function on the event loop of the watcher's engine. It must not wait for
         that loop, which takes the lock when a look ends.
-    source_of : callable
-        The source of an endpoint; None when the catalog does not name it.
+    name_of : callable
+        The name under which an endpoint is looked at; None when it is not looked at here.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Looks:
         clock: Clock,
         *,
         start: Callable[..., Future[Any]],
-        source_of: Callable[[str], str | None],
+        name_of: Callable[[str], str | None],
     ) -> None:
         self._watcher = watcher
         self._database = database
@@ -94,7 +94,7 @@ class Looks:
         self.changed = threading.Condition()
         self._changes = 0
         self._sources: defaultdict[str, SourceLooks] = defaultdict(SourceLooks)
-        self.news = News(database.url, source_of, self.tell)
+        self.news = News(database.url, name_of, self.tell)
 
     def close(self, timeout_s: float) -> None:
         """Hear no more, and let the looks that run come to their ends."""
@@ -182,7 +182,7 @@ class Looks:
 
     def _next_due_at(self, name: str) -> datetime | None:
         with self._database.connection() as connection:
-            return probes.next_due_at(connection, name)
+            return probes.next_due_at(connection, self._watcher.shards.named(name))
 
     def _end(self, name: str, ended: Future[tuple[Look, float]]) -> None:
         # A session that is closed cancels what still runs.

@@ -26,14 +26,14 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 4.0
 
 
 class News:
-    """Counts, by source, what was told; in a thread of its own.
+    """Counts, by what is looked at under one name, what was told; in a thread of its own.
 
     Parameters
     ----------
     url : str
         Of the database.
-    source_of : callable
-        The source of an endpoint; None when the catalog does not name it.
+    name_of : callable
+        The name under which an endpoint is looked at; None when it is not looked at here.
     changed : callable
         Called from the thread after every change.
     """
@@ -41,11 +41,11 @@ class News:
     def __init__(
         self,
         url: str,
-        source_of: Callable[[str], str | None],
+        name_of: Callable[[str], str | None],
         changed: Callable[[], None],
     ) -> None:
         self._url = url
-        self._source_of = source_of
+        self._name_of = name_of
         self._changed = changed
         self._met: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
@@ -59,13 +59,13 @@ class News:
         """Whether news arrive; without it the tables are the only way to learn of anything."""
         return self._listening
 
-    def failures(self, source: str) -> int:
+    def failures(self, name: str) -> int:
         """How often readers were heard to meet a failure there; only changes matter."""
-        return self._met[source] + self._reconnected
+        return self._met[name] + self._reconnected
 
-    def requests(self, source: str) -> int:
+    def requests(self, name: str) -> int:
         """How often an incident there was heard to be open; only changes matter."""
-        return self._asked[source] + self._reconnected
+        return self._asked[name] + self._reconnected
 
     def start(self) -> None:
         """Begin to listen."""
@@ -109,12 +109,13 @@ class News:
     def _hear(self, notice: Notice) -> None:
         told = notice.told
         if notice.channel == _FAILED_ANSWER:
-            heard, source = self._met, told.get("source")
+            heard = self._met
         elif told.get("to_state") == State.OPEN:
-            heard, source = self._asked, self._source_of(str(told.get("endpoint")))
+            heard = self._asked
         else:
             return
-        if not isinstance(source, str):
+        name = self._name_of(str(told.get("endpoint")))
+        if name is None:
             return
-        heard[source] += 1
+        heard[name] += 1
         self._changed()

@@ -10,6 +10,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from healing_pipeline.catalog.shards import Shard
 from healing_pipeline.catalog.values import Source
 from healing_pipeline.control.allowance import allowance, windows_of
 from healing_pipeline.control.look import probe_limits
@@ -46,20 +47,26 @@ class Purse:
         self._paying: set[asyncio.Task[None]] = set()
 
     def claim(
-        self, connection: Connection[Any], now: datetime, most: int
+        self, connection: Connection[Any], now: datetime, most: int, shard: Shard | None = None
     ) -> tuple[dict[str, datetime], int]:
         """Claim what is due and can be paid, and pay for it.
+
+        Parameters
+        ----------
+        shard : Shard, optional
+            Of the source; all of it by default.
 
         Returns
         -------
         dict, int
             Since when each is due; how many are due and have to wait until there is more to spend.
         """
-        due_at = probes.next_due_at(connection, self._source)
+        part = shard or Shard(self._source)
+        due_at = probes.next_due_at(connection, part)
         if due_at is None or due_at > now:
             return {}, 0
         if not self._limits:
-            return self._claimed(connection, now, most), 0
+            return self._claimed(connection, now, most, part), 0
         claimed: dict[str, datetime] = {}
         put_off = 0
 
@@ -68,11 +75,9 @@ class Purse:
             room = allowance(self._limits, used, now)
             assert room.calls is not None, "a metered key"
             if room.calls:
-                claimed.update(self._claimed(connection, now, min(most, room.calls)))
+                claimed.update(self._claimed(connection, now, min(most, room.calls), part))
             if len(claimed) == room.calls:
-                put_off = probes.put_off_due(
-                    connection, source=self._source, now=now, until=room.opens_at
-                )
+                put_off = probes.put_off_due(connection, source=part, now=now, until=room.opens_at)
             return len(claimed)
 
         self._spend(connection, now, wanted)
@@ -120,9 +125,9 @@ class Purse:
         return self._spend(connection, now, wanted), opens_at
 
     def _claimed(
-        self, connection: Connection[Any], now: datetime, most: int
+        self, connection: Connection[Any], now: datetime, most: int, part: Shard
     ) -> dict[str, datetime]:
-        return probes.claim_due(connection, source=self._source, now=now, limit=most, early=EARLY)
+        return probes.claim_due(connection, source=part, now=now, limit=most, early=EARLY)
 
     def _spend(
         self,

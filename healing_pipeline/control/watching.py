@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from psycopg import Connection
 
+from healing_pipeline.catalog.shards import Shard, Shards, whole
 from healing_pipeline.catalog.values import Catalog, Endpoint
 from healing_pipeline.control.examining import Examiner, Finding
 from healing_pipeline.control.look import HealRequest, Look, probe_limits, verdict_of
@@ -92,6 +93,12 @@ class Watcher:
     clock : Clock
     reach : Reach, optional
         How it is found out whether our own connection is down; without it, it never is.
+    shards : Shards, optional
+        What is looked at under which name; each source as a whole by default.
+
+    Attributes
+    ----------
+    shards : Shards
     """
 
     def __init__(
@@ -102,7 +109,9 @@ class Watcher:
         record: Callable[[Fact], None],
         clock: Clock,
         reach: Reach | None = None,
+        shards: Shards | None = None,
     ) -> None:
+        self.shards = whole(catalog) if shards is None else shards
         self._catalog = catalog
         self._database = database
         self._clock = clock
@@ -118,12 +127,13 @@ class Watcher:
         self._rounds: dict[str, Round] = {}
         self._wall = WallClock()
 
-    async def look(self, source: str, *, most: int = MOST) -> Look:
-        """Look at a source once.
+    async def look(self, name: str, *, most: int = MOST) -> Look:
+        """Look at a source, or at a shard of it, once.
 
         Parameters
         ----------
-        source : str
+        name : str
+            Of the shard; the source's where it has one.
         most : int
             Endpoints probed at most; the rest stays due for the next look.
 
@@ -139,8 +149,9 @@ class Watcher:
         by = self._wall.was_set_back(now, self._clock.monotonic())
         if by is not None:
             await self._stored(partial(_put_right, now, by))
-        around = self._rounds.setdefault(source, Round())
-        agenda = await self._stored(partial(self._agenda, source, now, most))
+        shard = self.shards.named(name)
+        around = self._rounds.setdefault(name, Round())
+        agenda = await self._stored(partial(self._agenda, shard, now, most))
         if agenda.outage is not None and agenda.outage.ended_at is None:
             await self._own_connection.end_left_over()
         if agenda.moves:
@@ -155,7 +166,7 @@ class Watcher:
         seen = [each for each in ended if each.verdict is not None]
         requests: tuple[HealRequest, ...] = ()
         if agenda.open_ones or any(each.step is not None for each in ended):
-            requests = await self._stored(partial(_requests, source))
+            requests = await self._stored(partial(_requests, shard))
         return Look(
             probed=len(seen),
             skipped=agenda.skipped + len(ended) - len(seen),
@@ -171,18 +182,26 @@ class Watcher:
             await each.aclose()
         self._threads.shutdown(wait=False)
 
-    def _agenda(self, source: str, now: datetime, most: int, connection: Connection[Any]) -> Agenda:
-        due, skipped = self._purses[source].claim(connection, now, most)
+    def _agenda(
+        self, shard: Shard, now: datetime, most: int, connection: Connection[Any]
+    ) -> Agenda:
+        source = shard.source
+        due, skipped = self._purses[source].claim(connection, now, most, shard)
         outage = latest_own_outage(connection)
         since = now - NEWS
         if outage is not None and outage.ended_at is not None:
             # What readers met while we were cut off says nothing of the source. An end that is
             # still to come was noted before the clock was set back.
             since = max(since, min(outage.ended_at, now))
-        news = observations.reader_evidence(
+        heard = observations.reader_evidence(
             connection, source=source, since=since, until=now + NEWS
         )
-        rows = incidents.open_incidents(connection, source)
+        news = [each for each in heard if shard.covers(each.endpoint)]
+        rows = [
+            each
+            for each in incidents.open_incidents(connection, source)
+            if shard.covers(each.endpoint)
+        ]
         open_ones = {each.endpoint: each for each in rows}
         wanted = {*due, *_news_of(news, open_ones)}
         waiting = sorted(rows, key=lambda each: each.endpoint)
@@ -240,10 +259,11 @@ def _put_right(now: datetime, by: timedelta, connection: Connection[Any]) -> Non
     put_right(connection, now, by)
 
 
-def _requests(source: str, connection: Connection[Any]) -> tuple[HealRequest, ...]:
+def _requests(shard: Shard, connection: Connection[Any]) -> tuple[HealRequest, ...]:
     return tuple(
         HealRequest(each.event_id, each.incident_id, each.endpoint, each.failure_class)
-        for each in incidents.heal_requests(connection, source=source)
+        for each in incidents.heal_requests(connection, source=shard.source)
+        if shard.covers(each.endpoint)
     )
 
 

@@ -93,7 +93,7 @@ def ticks_are_on_time(
     times = sensor_times(
         # Dagster's records are by the machine's clock, whatever the simulated date.
         context.instance,
-        watching_sensors(healing.session().catalog.sources),
+        watching_sensors(shard.name for shard in healing.session().watcher.shards),
         datetime.now(UTC),
     )
     complaints = {each.sensor: each.complaint for each in times if each.complaint is not None}

@@ -86,13 +86,18 @@ class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with _opening:
             if self.config_path not in _lookouts:
                 session = self.session()
-                endpoints = session.catalog.endpoints
+                endpoints, shards = session.catalog.endpoints, session.watcher.shards
+
+                def name_of(endpoint: str) -> str | None:
+                    known = endpoints.get(endpoint)
+                    return None if known is None else shards.name_of(endpoint, known.source)
+
                 lookout = Lookout(
                     session.watcher,
                     session.database,
                     session.clock,
                     start=session.begin,
-                    source_of=lambda name: endpoints[name].source if name in endpoints else None,
+                    name_of=name_of,
                     workers=workers_of(sys.argv, os.environ, os.cpu_count() or 1),
                 )
                 lookout.start()

@@ -1,4 +1,4 @@
-"""Sensors: one per source that looks and requests heal runs, stand-ins, and one for reports."""
+"""Sensors: one per shard of a source, that looks and requests heal runs; stand-ins; reports."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from healing_pipeline.catalog.shards import Shard
 from healing_pipeline.control.asking import Request
 from healing_pipeline.control.lookout import STAND_INS, STAY_S, Watch
 from healing_pipeline.control.punctuality import LOOP_S, Punctuality, at_tick
@@ -29,28 +30,29 @@ REPORTED_WITHIN_S = 300.0
 EVENT_TAG = "healing/incident_event"
 
 
-def watching_sensors(sources: Iterable[str]) -> list[str]:
-    """The names of all sensors that look at sources."""
-    own = [f"probe_{source}" for source in sources]
+def watching_sensors(names: Iterable[str]) -> list[str]:
+    """The names of all sensors that look at sources, or shards, of these names."""
+    own = [f"probe_{name}" for name in names]
     return own + [f"stand_in_{number + 1}" for number in range(STAND_INS)]
 
 
-def probe_sensor(source: str) -> dg.SensorDefinition:
-    """Build the sensor ``probe_<source>``."""
+def probe_sensor(shard: Shard) -> dg.SensorDefinition:
+    """Build the sensor ``probe_<source>``, or ``probe_<source>_1_of_4`` where it has shards."""
+    part = "" if shard.of == 1 else f", shard {shard.number} of {shard.of}"
 
     @dg.sensor(
-        name=f"probe_{source}",
+        name=f"probe_{shard.name}",
         job=heal_endpoint,
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Probes what is due at {source}, hears what its readers met, and requests a "
-        "heal run for each incident.",
-        tags={"healing/source": source},
+        description=f"Probes what is due at {shard.source}{part}, hears what its readers met, and "
+        "requests a heal run for each incident.",
+        tags={"healing/source": shard.source},
     )
     def evaluate(context: dg.SensorEvaluationContext, healing: HealingResource) -> dg.SensorResult:
         account = punctuality(context, LOOP_S)
         lookout = healing.lookout()
-        watch = lookout.watch(source, account.stay_s(TICK_S), requested_before(context))
+        watch = lookout.watch(shard.name, account.stay_s(TICK_S), requested_before(context))
         return told(account, watch, healing.session().clock.now)
 
     return evaluate

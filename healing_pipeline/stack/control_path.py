@@ -87,24 +87,24 @@ def warm_folder(state_dir: Path) -> Path:
     return state_dir / "warm"
 
 
-def grpc_workers(sources: int) -> int:
+def grpc_workers(shards: int) -> int:
     """Threads for the code server: a sensor that stays in its tick occupies one all the while.
 
     Dagster's own default is a few more than there are cores, which so many sensors would use up;
     a run could not be launched then. Threads that nobody needs are not started.
     """
-    return sources + OTHER_SENSORS + OTHER_CALLS
+    return shards + OTHER_SENSORS + OTHER_CALLS
 
 
 def start_code_server(
-    group: ProcessGroup, env: Mapping[str, str], root: Path, socket: Path, sources: int
+    group: ProcessGroup, env: Mapping[str, str], root: Path, socket: Path, shards: int
 ) -> None:
     """Start the one process that has our definitions loaded; ready when `socket` is there."""
     group.start(
         "code_server",
         [sys.executable, "-m", "dagster", "api", "grpc", "-m", "healing_pipeline.definitions",
          "--socket", str(socket), "--location-name", "healing_pipeline",
-         f"--max-workers={grpc_workers(sources)}"],
+         f"--max-workers={grpc_workers(shards)}"],
         env,
         root,
         before_again=partial(socket.unlink, missing_ok=True),

@@ -14,7 +14,7 @@ from random import Random
 
 from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.catalog.values import Catalog, Upstreams
-from healing_pipeline.installation import DAGSTER_PAGE_VARIABLE
+from healing_pipeline.installation import DAGSTER_PAGE_VARIABLE, watched_shards
 from healing_pipeline.launcher.processes import stop as stop_warm
 from healing_pipeline.simulator.control import SimulatorControl
 from healing_pipeline.simulator.hosts import control_address
@@ -166,7 +166,8 @@ def _start_processes(
         tell(f"{each.called} ...")
         start_extra(group, {**env, **each.variables}, plan.root, each)
     tell("Dagster's code server, daemon and web page ...")
-    start_code_server(group, env, plan.root, socket, len(catalog.sources))
+    shards = watched_shards(catalog, plan.config, env)
+    start_code_server(group, env, plan.root, socket, len(shards))
     wait_until(socket.exists, group, until, "Dagster's code server")
     workspace = write_workspace(plan.state_dir, socket)
 

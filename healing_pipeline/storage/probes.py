@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from healing_pipeline.catalog.shards import Shard, place_of
 from healing_pipeline.catalog.values import Endpoint
 from healing_pipeline.storage.statements import load_statements
 
@@ -43,6 +44,7 @@ def seed_schedule(
             sources=[each.source for each in watched],
             next_ats=[now + timedelta(seconds=each.interval_s * spread()) for each in watched],
             intervals_s=[float(each.interval_s) for each in watched],
+            places=[place_of(each.id) for each in watched],
         )
         _SQL.forget_unlisted(connection, endpoints=ids)
 
@@ -50,7 +52,7 @@ def seed_schedule(
 def claim_due(
     connection: Connection[Any],
     *,
-    source: str,
+    source: str | Shard,
     now: datetime,
     limit: int = 100,
     early: float = 0.0,
@@ -59,22 +61,32 @@ def claim_due(
 
     Parameters
     ----------
+    source : str or Shard
+        A shard, or all of a source.
     early : float
         The most by which the next turn comes sooner than the interval says, as a share of it.
     """
-    rows = _SQL.claim_due(connection, source=source, now=now, limit=limit, early=early)
+    rows = _SQL.claim_due(connection, **_range(source), now=now, limit=limit, early=early)
     return {row["endpoint"]: row["was_due_at"] for row in rows}
 
 
-def put_off_due(connection: Connection[Any], *, source: str, now: datetime, until: datetime) -> int:
+def put_off_due(
+    connection: Connection[Any], *, source: str | Shard, now: datetime, until: datetime
+) -> int:
     """Let all that is due wait until a moment, in its order; how many endpoints that are."""
-    return int(_SQL.put_off_due(connection, source=source, now=now, until=until))
+    return int(_SQL.put_off_due(connection, **_range(source), now=now, until=until))
 
 
-def next_due_at(connection: Connection[Any], source: str) -> datetime | None:
-    """When the next endpoint of a source is due; None without endpoints."""
-    due_at: datetime | None = _SQL.next_due_at(connection, source=source)
+def next_due_at(connection: Connection[Any], source: str | Shard) -> datetime | None:
+    """When the next endpoint of a shard, or of a source, is due; None without endpoints."""
+    due_at: datetime | None = _SQL.next_due_at(connection, **_range(source))
     return due_at
+
+
+def _range(source: str | Shard) -> dict[str, str | int]:
+    """A shard as the statements take it."""
+    shard = Shard(source) if isinstance(source, str) else source
+    return {"source": shard.source, "first": shard.first, "last": shard.last}
 
 
 def hasten(connection: Connection[Any], endpoint: str, at: datetime) -> bool:

@@ -86,7 +86,7 @@ class Prober:
             session.database,
             session.clock,
             start=session.begin,
-            source_of=lambda name: endpoints[name].source if name in endpoints else None,
+            name_of=lambda name: endpoints[name].source if name in endpoints else None,
             workers=len(session.catalog.sources) + 8,
         )
 

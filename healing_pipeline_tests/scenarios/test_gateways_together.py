@@ -6,20 +6,18 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
+from counting_upstream import Upstream, running_upstream
 
 from healing_pipeline.storage.database import connection_info
-from healing_pipeline_tests.chaos.load_upstreams import good
 from healing_pipeline_tests.conftest import TEMPLATE
 
 pytestmark = pytest.mark.processes
@@ -43,55 +41,6 @@ ENDPOINT = (
     "  %s/usd-eur: {path: /v6/pair/USD/EUR, max_age_s: 129600, interval_s: 600, "
     "accepts: [exact, stale]}\n"
 )
-
-
-@dataclass
-class Upstream:
-    """Counts calls by key, and refuses one when it is told to."""
-
-    port: int = 0
-    calls: list[tuple[float, str]] = field(default_factory=list)
-    refused: dict[str, tuple[int, bytes, str | None]] = field(default_factory=dict)
-
-    def since(self, at: float, key: str) -> list[float]:
-        """When the key was used, in seconds after a moment."""
-        return [then - at for then, used in list(self.calls) if used == KEYS[key] and then > at]
-
-
-@contextmanager
-def running_upstream() -> Iterator[Upstream]:
-    upstream = Upstream()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            key = self.path.split("/")[2]
-            upstream.calls.append((time.time(), key))
-            body = (good(self.path, int(time.time())) or "").encode()
-            status, body, retry_after = upstream.refused.get(key, (200, body, None))
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            if retry_after is not None:
-                self.send_header("Retry-After", retry_after)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    upstream.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield upstream
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class Reader:
@@ -179,7 +128,7 @@ def test_the_second_calls_a_limited_key_again_when_the_time_is_over_and_not_befo
     time.sleep(max(0.0, told_at + 1.0 - time.time()))  # a part of it is over when the second asks
     second.begin("alone", for_s=asks_s)
     answers = second.told()
-    calls = world.upstream.since(told_at, "ALONE")
+    calls = world.upstream.since(told_at, KEYS["ALONE"])
     assert calls
     assert asks_s - 0.1 <= calls[0] <= asks_s + 1.0
     assert {label for at, _, label in answers if at < told_at + asks_s - 0.1} == {"stale"}
@@ -196,8 +145,8 @@ def test_the_second_takes_the_other_key_of_the_pool_at_once(world: World):
     told_at = max(at for at, key in world.upstream.calls if key == KEYS["FIRST"])
     second.begin("pool", for_s=0.5)
     assert {label for _, _, label in second.told()} == {"exact"}
-    assert world.upstream.since(told_at, "FIRST") == []
-    assert len(world.upstream.since(told_at, "SECOND")) > 5
+    assert world.upstream.since(told_at, KEYS["FIRST"]) == []
+    assert len(world.upstream.since(told_at, KEYS["SECOND"])) > 5
     world.upstream.refused.clear()
 
 
@@ -211,8 +160,8 @@ def test_a_daily_quota_that_is_spent_is_spent_for_both(world: World):
     # The key's breaker would have let one through after two seconds.
     second.begin("daily", for_s=2.5)
     assert {label for _, _, label in second.told()} == {"exact"}
-    assert world.upstream.since(told_at, "DAY") == []
-    assert len(world.upstream.since(told_at, "NEXT")) > 20
+    assert world.upstream.since(told_at, KEYS["DAY"]) == []
+    assert len(world.upstream.since(told_at, KEYS["NEXT"])) > 20
     kinds = world.rows("SELECT kind FROM cooldown WHERE source = 'daily' ORDER BY kind")
     assert kinds == [("key",), ("quota",)]
     world.upstream.refused.clear()
@@ -236,7 +185,7 @@ def test_without_postgresql_no_reader_waits_and_afterwards_the_second_hears_of_i
     heard_at = time.time()
     second.begin("alone", for_s=0.5)
     assert {label for _, _, label in second.told()} == {"stale"}
-    assert world.upstream.since(heard_at, "ALONE") == []
+    assert world.upstream.since(heard_at, KEYS["ALONE"]) == []
 
 
 def test_no_secret_is_in_what_is_shared(world: World):

@@ -1,13 +1,14 @@
 -- When each endpoint is asked next, and what asking may cost.
 
--- name: seed_schedule(endpoints, sources, next_ats, intervals_s)!
+-- name: seed_schedule(endpoints, sources, next_ats, intervals_s, places)!
 -- Take over a catalog: new endpoints enter at their own moment, known ones keep theirs unless the
 -- interval got shorter.
-INSERT INTO probe_schedule (endpoint, source, next_at, interval_s)
+INSERT INTO probe_schedule (endpoint, source, next_at, interval_s, place)
 SELECT * FROM unnest(:endpoints::text[], :sources::text[], :next_ats::timestamptz[],
-                     :intervals_s::float8[])
+                     :intervals_s::float8[], :places::int[])
 ON CONFLICT (endpoint) DO UPDATE
    SET source = EXCLUDED.source,
+       place = EXCLUDED.place,
        interval_s = EXCLUDED.interval_s,
        next_at = CASE WHEN EXCLUDED.interval_s < probe_schedule.interval_s
                       THEN LEAST(probe_schedule.next_at, EXCLUDED.next_at)
@@ -17,15 +18,15 @@ ON CONFLICT (endpoint) DO UPDATE
 -- Stop asking what the catalog no longer names.
 DELETE FROM probe_schedule WHERE NOT endpoint = ANY (:endpoints::text[]);
 
--- name: claim_due(source, now, limit, early)
--- Take what is due, the longest overdue first, and put its next moment off in the same statement:
+-- name: claim_due(source, first, last, now, limit, early)
+-- Take what is due of a shard, the longest overdue first, and put its next moment off in the same statement:
 -- two daemons never probe the same endpoint twice. The next moment comes up to the share `early` of
 -- the interval sooner, by chance, never later: what began together drifts apart.
 -- Empty: nothing is due, or others have it.
 WITH due AS (
     SELECT endpoint, next_at
       FROM probe_schedule
-     WHERE source = :source AND next_at <= :now
+     WHERE source = :source AND next_at <= :now AND place BETWEEN :first AND :last
      ORDER BY next_at, endpoint
      LIMIT :limit
        FOR UPDATE SKIP LOCKED
@@ -39,13 +40,13 @@ WITH due AS (
 )
 SELECT endpoint, was_due_at FROM claimed ORDER BY was_due_at, endpoint;
 
--- name: put_off_due(source, now, until)!
--- Let what is due wait until a moment, in the order it stands in and behind what waits for that
+-- name: put_off_due(source, first, last, now, until)!
+-- Let what is due of a shard wait until a moment, in the order it stands in and behind what waits for that
 -- moment already: turns go round. Touches no row when nothing is due, or others have it.
 WITH due AS (
     SELECT endpoint, next_at
       FROM probe_schedule
-     WHERE source = :source AND next_at <= :now
+     WHERE source = :source AND next_at <= :now AND place BETWEEN :first AND :last
        FOR UPDATE SKIP LOCKED
 ), turn AS (
     SELECT endpoint, row_number() OVER (ORDER BY next_at, endpoint) AS place FROM due
@@ -90,9 +91,10 @@ UPDATE probe_schedule AS schedule
            FOR UPDATE OF waiting SKIP LOCKED) AS later
  WHERE schedule.endpoint = later.endpoint;
 
--- name: next_due_at(source)$
--- The moment the next endpoint is due; null without endpoints.
-SELECT min(next_at) FROM probe_schedule WHERE source = :source;
+-- name: next_due_at(source, first, last)$
+-- The moment the next endpoint of a shard is due; null without endpoints.
+SELECT min(next_at) FROM probe_schedule
+ WHERE source = :source AND place BETWEEN :first AND :last;
 
 -- name: ledger_turn(source, key_name)!
 -- Let one caller at a time spend from a key; until the end of the transaction. A statement of its

@@ -126,7 +126,7 @@ def _open_notices() -> Check:
         news = News.__new__(News)
         heard: Counter[str] = Counter()
         news._met, news._asked = heard, heard
-        news._source_of = {"yahoo/quote-aapl": "yahoo"}.get
+        news._name_of = {"yahoo/quote-aapl": "yahoo"}.get
         news._changed = lambda: None
         for channel in ("healing_answer_failed", "healing_incident"):
             news._hear(Notice(channel, text))
@@ -137,7 +137,7 @@ def _open_notices() -> Check:
 def notice_seeds() -> list[bytes]:
     """What our triggers tell."""
     return [
-        b'{"source": "yahoo"}',
+        b'{"endpoint": "yahoo/quote-aapl", "source": "yahoo"}',
         b'{"endpoint": "yahoo/quote-aapl", "to_state": "open", "signal": "opened",'
         b' "incident_id": 7, "event_id": 9}',
         b"7",
