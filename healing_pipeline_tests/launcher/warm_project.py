@@ -16,7 +16,8 @@ from typing import Any
 
 import psutil
 import yaml
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus
+from dagster._core.definitions.selector import JobSubsetSelector
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import PythonFileTarget
 
@@ -78,7 +79,19 @@ def of(op):
         op()
     return made
 
-defs = dg.Definitions(jobs=[of(each) for each in (quick, waiting, stubborn, killed, leaving, raising)])
+@dg.asset(tags={"lane": "slow"})
+def heavy(context):
+    begun(context)
+
+@dg.asset(tags={"lane": "slow"})
+def heavier(context):
+    begun(context)
+
+@dg.asset
+def light(context):
+    begun(context)
+
+defs = dg.Definitions(assets=[heavy, heavier, light], jobs=[of(each) for each in (quick, waiting, stubborn, killed, leaving, raising)])
 """  # noqa: E501 (as it is written there)
 
 DONE = {"SUCCESS", "FAILURE", "CANCELED"}
@@ -197,11 +210,22 @@ class Home:
 
     # Runs
 
-    def create(self, job: str, tags: dict[str, str] | None = None) -> str:
-        """A run that waits to be launched."""
+    def create(self, job: str, tags: dict[str, str] | None = None, *assets: str) -> str:
+        """A run that waits to be launched: of a job, or of assets as the page starts it."""
         location = self.project.location()
         repository = next(iter(location.get_repositories().values()))
-        remote = repository.get_full_job(f"{job}_job")
+        chosen = frozenset(AssetKey(each) for each in assets) or None
+        if chosen is None:
+            remote = repository.get_full_job(f"{job}_job")
+        else:
+            of = JobSubsetSelector(
+                location_name=LOCATION,
+                repository_name=repository.name,
+                job_name="__ASSET_JOB",
+                op_selection=None,
+                asset_selection=chosen,
+            )
+            remote = location.get_job(of)
         plan = location.get_execution_plan(remote, {}, None, None, self.instance)
         run = self.instance.create_run(
             job_name=remote.name,
@@ -215,7 +239,7 @@ class Home:
             execution_plan_snapshot=plan.execution_plan_snapshot,
             job_snapshot=remote.job_snapshot,
             parent_job_snapshot=remote.parent_job_snapshot,
-            asset_selection=None,
+            asset_selection=chosen,
             asset_check_selection=None,
             resolved_op_selection=None,
             op_selection=None,
@@ -231,9 +255,9 @@ class Home:
         self.instance.launch_run(run_id, self.project.workspace.create_request_context())
         return run_id
 
-    def submit(self, job: str, tags: dict[str, str] | None = None) -> str:
+    def submit(self, job: str, tags: dict[str, str] | None = None, *assets: str) -> str:
         """Create a run and leave it to the coordinator."""
-        run_id = self.create(job, tags)
+        run_id = self.create(job, tags, *assets)
         self.instance.submit_run(run_id, self.project.workspace.create_request_context())
         return run_id
 
