@@ -34,7 +34,14 @@ def expect(rules: str) -> str:
     return f"expect: {{{rules}}}"
 
 
-UP = {"status": "UP", "queue": [7, "x"], "parts": {"a": 1}, "name": "shop-1", "none": None}
+UP = {
+    "status": "UP",
+    "queue": [7, "x"],
+    "parts": {"a": 1},
+    "name": "shop-1",
+    "none": None,
+    "on": True,
+}
 PAGE = b"<!doctype html><html><head><title>Shop</title></head><body>All is well</body></html>"
 CHALLENGE = b"<html><head><title>Just a moment...</title></head><body>captcha</body></html>"
 
@@ -107,6 +114,8 @@ CASES = [
     (expect('body: {parts.a: "1"}'), answer(UP), "invalid_data", "parts.a is 1, expected '1'"),
     (expect("body: {parts.a: true}"), answer(UP), "invalid_data", "is 1, expected true"),
     (expect("body: {none: null}"), answer(UP), "ok", ""),
+    (expect('body: {none: "None"}'), answer(UP), "invalid_data", "none is null, expected 'None'"),
+    (expect('body: {on: "True"}'), answer(UP), "invalid_data", "on is true, expected 'True'"),
     (expect("body: {status: {any_of: [UP, OK]}}"), answer(UP), "ok", ""),
     (expect("body: {status: {any_of: [OK]}}"), answer(UP), "invalid_data", "expected one of 'OK'"),
     (expect('body: {name: {like: "shop-*"}}'), answer(UP), "ok", ""),
@@ -277,6 +286,14 @@ def test_no_key_in_a_body_gets_into_evidence(secret, place, rules, expected):
     assert secret not in verdict.evidence
     read = examiner.read_body(response.body, RequestLine("/x", asked_at=NOW))
     assert isinstance(read, Reading) or secret not in read.evidence
+
+
+def test_no_part_of_a_key_is_shown_where_a_long_text_is_cut(tmp_path):
+    provider, request = speaker_of(tmp_path, expect("body: {status: UP}"))
+    secret = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+    verdict = provider.classify(answer({"status": f"{'so many words ' * 2}{secret}"}), request.line)
+    assert "so many words" in verdict.evidence
+    assert secret[:4] not in verdict.evidence
 
 
 # -- when it was -----------------------------------------------------------------------------------
