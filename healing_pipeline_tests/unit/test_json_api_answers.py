@@ -369,8 +369,9 @@ def test_what_is_written_in_its_form_reads_as_what_was_meant(rows, form, wrappin
         interval="now" if wrapping is None else "rows",
         numbers_as_text=as_text,
     )
+    later = timedelta(milliseconds=321 if form is MomentForm.MILLISECONDS else 0)
     points = tuple(
-        Point(datetime.fromtimestamp(at_s, UTC), field, float(value))
+        Point(datetime.fromtimestamp(at_s, UTC) + later, field, float(value))
         for at_s, row in sorted(rows.items())
         for field, value in zip("ab", row, strict=True)
     )

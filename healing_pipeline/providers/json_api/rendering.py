@@ -71,7 +71,7 @@ def _row(
 
 
 def _nested(members: Iterable[tuple[Steps, object]]) -> object:
-    """One value that has each member at the end of its path; None where two are in the way."""
+    """One value that has each member at the end of its path; None where one is in another's way."""
     top: dict[str, object] = {}
     for steps, value in members:
         if not steps:
@@ -82,8 +82,6 @@ def _nested(members: Iterable[tuple[Steps, object]]) -> object:
             if not isinstance(inner, dict):
                 return None
             within = inner
-        if steps[-1] in within:
-            return None
         within[steps[-1]] = value
     return top
 
