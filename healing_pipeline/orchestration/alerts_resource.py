@@ -11,6 +11,7 @@ import dagster as dg
 
 from healing_pipeline.errors import StorageError
 from healing_pipeline.installation import DAGSTER_PAGE_VARIABLE, state_dir, system_clock
+from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.storage.brief import BriefConnection, brief_connection
 from healing_pipeline.storage.database import URL_VARIABLE, running_url
 
@@ -18,7 +19,9 @@ DEFAULT_PAGE = "http://127.0.0.1:3000"
 
 
 class AlertsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Gives a connection to the tables of alerts, for a moment; it starts and migrates nothing.
+    """Gives a connection to the tables of alerts, for a moment.
+
+    By itself it starts and migrates nothing: whoever only tells of a failure waits for nothing.
 
     Attributes
     ----------
@@ -28,6 +31,9 @@ class AlertsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     page : str
         Dagster's web page, to which messages link; empty: ``HEALING_DAGSTER_PAGE``, else
         ``http://127.0.0.1:3000``.
+    config_path : str
+        The configuration, in the code location that watches its sources: whichever sensor ticks
+        first there opens the installation, and starts its embedded server. Empty: nobody's.
 
     Examples
     --------
@@ -41,6 +47,7 @@ class AlertsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     database_url: str = ""
     page: str = ""
+    config_path: str = ""
 
     @contextmanager
     def connection(self) -> Iterator[BriefConnection]:
@@ -52,7 +59,7 @@ class AlertsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             If the database is not known, is away, or takes longer than seconds.
         """
         url = self.database_url or os.environ.get(URL_VARIABLE, "").strip()
-        url = url or running_url(state_dir(os.environ)) or ""
+        url = url or running_url(state_dir(os.environ)) or self._opened_url()
         if not url:
             raise StorageError(
                 f"No database of alerts is known. Set {URL_VARIABLE}, or give AlertsResource its "
@@ -60,6 +67,11 @@ class AlertsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
         with brief_connection(url) as connection:
             yield connection
+
+    def _opened_url(self) -> str:
+        if not self.config_path:
+            return ""
+        return HealingResource(config_path=self.config_path).bare_session().database.url
 
     def run_page(self, run_id: str) -> str:
         """Where people read of a run."""

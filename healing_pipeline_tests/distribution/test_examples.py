@@ -6,17 +6,13 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clean_environment import REPOSITORY, CleanEnvironment, CleanEnvironments
 
-from healing_pipeline.installation import load_catalog
 from healing_pipeline.simulator.control import RunningSimulator, running_simulator
-from healing_pipeline.storage.database import Database
-from healing_pipeline.storage.probes import seed_schedule
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]  # a first run downloads libraries
 
@@ -55,65 +51,69 @@ def move(config: Path, upstreams: RunningSimulator) -> None:
 
 
 def used(
-    environment: CleanEnvironment,
-    project: Path,
-    config: Path,
-    database: Database,
-    *asked: str,
+    environment: CleanEnvironment, project: Path, state_dir: Path, *asked: str, **environ: str
 ) -> dict[str, Any]:
-    """What a project makes of its asset and our sensor, everything being due."""
-    with database.connection() as connection:
-        endpoints = load_catalog(config, {}).endpoints.values()
-        seed_schedule(connection, endpoints, datetime.now(UTC), lambda: 0.0)
-    program = Path(__file__).with_name("use_project.py")
+    """What becomes of a project's asset and of our sensors on the instance that it describes."""
     told = {
-        "HEALING_DATABASE_URL": database.url,
-        "HEALING_STATE_DIR": str(project / "state"),
+        "DAGSTER_HOME": str(project),
+        "HEALING_STATE_DIR": str(state_dir),
         "PYTHONPATH": str(project),
+        **environ,
     }
+    program = Path(__file__).with_name("use_project.py")
     done = environment.run("python", program, *asked, cwd=project, environ=told)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    assert Path(found["package"]).is_relative_to(environment.root), "from the wheel"
+    assert Path(found.pop("package")).is_relative_to(environment.root), "from the wheel"
+    assert found.pop("watched").startswith("told of 0 runs"), "with no database to begin with"
+    assert found.pop("threads") is True
+    assert found["metadata"].pop("close") > 0
+    assert found["metadata"].pop("day")
     return found
 
 
 def test_an_existing_project_reads_healed_data_and_has_its_sources_watched(
-    with_dg: CleanEnvironment, upstreams: RunningSimulator, database: Database, tmp_path: Path
+    with_dg: CleanEnvironment, upstreams: RunningSimulator, state_dir: Path, tmp_path: Path
 ) -> None:
+    """With the embedded server, which is not there before the first sensor ticks."""
     project = copied("existing_project", tmp_path)
-    config = project / "healing_config.yaml"
-    move(config, upstreams)
+    move(project / "healing_config.yaml", upstreams)
     said = with_dg.run("dagster", "definitions", "validate", cwd=project)
     assert "Validation successful for code location weekly_letter" in said.stdout + said.stderr
     found = used(
-        with_dg, project, config, database,
-        "weekly_letter.definitions", "write_letter", "price_letter", "probe_yahoo",
+        with_dg, project, state_dir,
+        "weekly_letter.definitions", "write_letter", "price_letter",
+        "probe_yahoo", "yahoo/chart-spy-1d",
     )  # fmt: skip
-    assert found["metadata"]["fidelity"] == "exact"
-    assert found["metadata"]["healed_by"] == "alternate_host"
-    assert [each["healing/endpoint"] for each in found["requests"]] == ["yahoo/chart-spy-1d"]
+    assert found == {
+        "metadata": {"fidelity": "exact", "healed_by": "alternate_host"},
+        "requests": ["yahoo/chart-spy-1d"],
+    }
 
 
 def test_a_component_is_scaffolded_checked_and_read_through(
-    with_dg: CleanEnvironment, upstreams: RunningSimulator, database: Database, tmp_path: Path
+    with_dg: CleanEnvironment,
+    upstreams: RunningSimulator,
+    database_url: str,
+    state_dir: Path,
+    tmp_path: Path,
 ) -> None:
     project = copied("component_project", tmp_path)
-    config = project / "market_notes" / "defs" / "sources" / "defs.yaml"
-    shipped = config.read_text("utf-8")
-    shutil.rmtree(config.parent)
+    written = project / "market_notes" / "defs" / "sources" / "defs.yaml"
+    shipped = written.read_text("utf-8")
+    shutil.rmtree(written.parent)
     with_dg.run("dg", "scaffold", "defs", "healing_pipeline.HealingSources", "sources", cwd=project)
-    assert config.read_text("utf-8") == shipped, "the example is what is scaffolded"
-    move(config, upstreams)
+    assert written.read_text("utf-8") == shipped, "the example is what is scaffolded"
+    move(written, upstreams)
     said = with_dg.run("dg", "check", "defs", cwd=project)
     assert "All component YAML validated successfully" in said.stdout
     assert "All definitions loaded successfully" in said.stdout + said.stderr
     found = used(
-        with_dg, project, config, database,
-        "market_notes.definitions", "__ASSET_JOB", "market_note", "probe_yahoo",
+        with_dg, project, state_dir,
+        "market_notes.definitions", "__ASSET_JOB", "market_note",
+        "probe_yahoo", "yahoo/chart-aapl-1d",
+        HEALING_DATABASE_URL=database_url,
     )  # fmt: skip
-    assert found["metadata"]["fidelity"] == "exact"
-    assert found["metadata"]["healed_by"] == "alternate_host"
-    assert {each["healing/endpoint"] for each in found["requests"]} == {
-        "yahoo/chart-aapl-1d",
-        "yahoo/chart-spy-1d",
+    assert found == {
+        "metadata": {"fidelity": "exact", "healed_by": "alternate_host"},
+        "requests": ["yahoo/chart-aapl-1d"],
     }

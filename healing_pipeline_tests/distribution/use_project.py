@@ -1,6 +1,7 @@
 """Run by a Python that knows nothing of this repository, in the folder of a project of somebody's.
 
-Loads its definitions, makes an asset of theirs, lets a sensor of ours tick; prints what came of it.
+Loads its definitions, lets sensors of ours tick and makes an asset of theirs, all on the instance
+that the project's dagster.yaml describes; prints what came of it.
 """
 
 from __future__ import annotations
@@ -8,32 +9,45 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from datetime import UTC, datetime
 
 import dagster as dg
 
 
 def main() -> None:
-    """``MODULE JOB ASSET SENSOR``."""
-    module, job, asset, sensor = sys.argv[1:]
+    """``MODULE JOB ASSET SENSOR ENDPOINT``."""
+    module, job, asset, sensor, endpoint = sys.argv[1:]
     defs = importlib.import_module(module).defs
     defs = defs if isinstance(defs, dg.Definitions) else defs()
     dg.Definitions.validate_loadable(defs)
     from healing_pipeline.orchestration import sensors
+    from healing_pipeline.storage import probes
 
     sensors.TICK_S = 0.0  # look once, and not for seconds
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.get() as instance:
+
+        def tick(name: str) -> dg.SensorResult:
+            definition = defs.resolve_sensor_def(name)
+            needed = {key: defs.resources[key] for key in definition.required_resource_keys}
+            context = dg.build_sensor_context(instance=instance, resources=needed, cursor=None)
+            return definition.evaluate_tick(context)
+
+        # Whichever ticks first finds no database yet.
+        watched = tick("alert_watch").skip_message
         made = defs.resolve_job_def(job).execute_in_process(
             instance=instance, asset_selection=[dg.AssetKey(asset)]
         )
         (said,) = made.asset_materializations_for_node(asset)
-        context = dg.build_sensor_context(
-            instance=instance, resources={"healing": defs.resources["healing"]}
-        )
-        tick = defs.resolve_sensor_def(sensor).evaluate_tick(context)
+        with defs.resources["healing"].session().database.connection() as connection:
+            probes.hasten(connection, endpoint, datetime.now(UTC))
+        requests = tick(sensor).run_requests
+        threads = instance.get_settings("sensors")["use_threads"]
     found = {
         "package": importlib.import_module("healing_pipeline").__file__,
         "metadata": {name: value.value for name, value in said.metadata.items()},
-        "requests": [dict(each.tags) for each in tick.run_requests],
+        "requests": [each.tags["healing/endpoint"] for each in requests],
+        "watched": watched,
+        "threads": threads,
     }
     print(json.dumps(found, default=str))
 
