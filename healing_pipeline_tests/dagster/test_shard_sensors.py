@@ -20,7 +20,9 @@ pytestmark = QUIET
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "healing_config.yaml"
-    path.write_text("sharding: {endpoints_per_sensor: 9}\n" + default_config_text())
+    text, is_there = default_config_text(), "endpoints_per_sensor: 500"
+    assert is_there in text
+    path.write_text(text.replace(is_there, "endpoints_per_sensor: 9"))
     return path
 
 
