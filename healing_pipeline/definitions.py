@@ -76,7 +76,7 @@ def build_definitions(
     resources = {
         "healing": HealingResource(config_path=str(path.resolve())),
         "healing_client": HealingClientResource(config_path=str(path.resolve())),
-        ALERTS: AlertsResource(),
+        ALERTS: AlertsResource(config_path=str(path.resolve())),
         CASE: case_in_hand,
     }
     if not shards.has_rest:
