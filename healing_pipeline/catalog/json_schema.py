@@ -47,6 +47,10 @@ def _top_level() -> Mapping[str, Schema]:
             {"since": {"description": f"First day (UTC) to learn from: {DEFAULT_LEARNING_SINCE}."}},
             "From when on is learned.",
         ),
+        "sharding": _table(
+            {"endpoints_per_sensor": _number("How many endpoints one sensor looks at (500).")},
+            "When a source has more than one sensor.",
+        ),
         "retention": _any_table("Days that each kind of row is kept."),
         "alerts": _any_table("Who is told when healing fails: `url`, `channels` and thresholds."),
         "dashboard": _table(
@@ -60,12 +64,16 @@ def _top_level() -> Mapping[str, Schema]:
 
 def _source() -> Schema:
     keys: dict[str, Schema] = {
-        "provider": _text("The code that speaks the provider's language; by default the name."),
+        "provider": _text("Who speaks its language, or `json_api`; by default the source's name."),
         "hosts": _named("Base URLs by name, in order of preference.", _text("A base URL.")),
         "keys": _named(
             "Keys by name, in order of preference, each in an environment variable.",
             _table({"env": _text("The variable's name.")}, "Where the key is."),
         ),
+        "key_in": {
+            "description": "Where a JSON API wants its key: `bearer`, {header: ..} or {param: ..}.",
+            "type": ["string", "object"],
+        },
         "quota": _table(
             {
                 "per_minute": _number("Calls in a minute."),
@@ -111,6 +119,8 @@ def _endpoint() -> Schema:
             "Where else the data may come from.",
         ),
         "owner": _text("Who is told about it."),
+        "read": _any_table("Where the numbers stand in a JSON API's answer."),
+        "expect": _any_table("What must hold of a JSON API's answer."),
         "read": _read(),
         "expect": _expect(),
     }
