@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint audit types unit explore drills soak chaos bench screenshots lock clean
+.PHONY: help setup run test check lint audit types unit explore drills soak chaos bench docs screenshots lock clean
 SEED ?= 1
 TRIALS ?=
 PROFILE ?= local
@@ -69,6 +69,11 @@ bench: setup ## what a read costs, and the same faults played to other tools (fe
 	@$(BIN)/python benchmarks/data_path.py --seed $(SEED)
 	@$(BIN)/python benchmarks/learning.py --quick --seed $(SEED)
 	@$(BIN)/python benchmarks/launch.py
+
+docs: setup ## build the documentation into build/docs; a link to nowhere is an error
+	@$(BIN)/python scripts/fetch_mermaid.py
+	@$(BIN)/python -m sphinx -b html -W --keep-going -j auto -q -d build/docs-read docs build/docs
+	@echo "Open build/docs/index.html"
 
 screenshots: setup ## take the pictures in docs/pictures anew, from a real run (needs chromium); a minute
 	@$(BIN)/python scripts/take_screenshots.py
