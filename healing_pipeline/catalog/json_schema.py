@@ -70,10 +70,6 @@ def _source() -> Schema:
             "Keys by name, in order of preference, each in an environment variable.",
             _table({"env": _text("The variable's name.")}, "Where the key is."),
         ),
-        "key_in": {
-            "description": "Where a JSON API wants its key: `bearer`, {header: ..} or {param: ..}.",
-            "type": ["string", "object"],
-        },
         "quota": _table(
             {
                 "per_minute": _number("Calls in a minute."),
@@ -119,8 +115,6 @@ def _endpoint() -> Schema:
             "Where else the data may come from.",
         ),
         "owner": _text("Who is told about it."),
-        "read": _any_table("Where the numbers stand in a JSON API's answer."),
-        "expect": _any_table("What must hold of a JSON API's answer."),
         "read": _read(),
         "expect": _expect(),
     }
