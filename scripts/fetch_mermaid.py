@@ -32,7 +32,7 @@ def main() -> int:
     print(f"Fetching {PACKAGE} for the diagrams (once) ...")
     with tempfile.TemporaryDirectory() as folder:
         try:
-            subprocess.run(
+            subprocess.run(  # noqa: S603 (npm, by its path, without a shell)
                 [npm, "pack", "--silent", PACKAGE],
                 cwd=folder,
                 check=True,

@@ -36,7 +36,7 @@ class Mermaid(SphinxDirective):
         return [nodes.raw("", f'<pre class="mermaid">{escaped}</pre>', format="html")]
 
 
-def add_script(app: Sphinx, page: str, _template: str, _context: Any, doctree: Any) -> None:
+def add_script(app: Sphinx, _page: str, _template: str, _context: Any, doctree: Any) -> None:
     """Load the script on the pages that have a diagram."""
     has_diagram = doctree is not None and any(
         'class="mermaid"' in each.astext() for each in doctree.findall(nodes.raw)

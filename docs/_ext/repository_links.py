@@ -1,8 +1,8 @@
 """Links out of `docs/` into the repository, which are no pages of the site.
 
-A page is read in the repository as well, where such a link leads to the file. On the site those that
-have a page of their own lead to it, and of the others the path is shown. A link to a file that is not
-there stays as it is, so that the build fails.
+A page is read in the repository as well, where such a link leads to the file. On the site those
+that have a page of their own lead to it, and of the others the path is shown. A link to a file that
+is not there stays as it is, so that the build fails.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
 def on_the_site(text: str, folder: Path) -> str:
-    """`text` of a page in `folder`, with its links out of the documentation made to fit the site."""
+    """`text` of a page in `folder`, its links out of the documentation made to fit the site."""
 
     def fitting(match: re.Match[str]) -> str:
         words, target, anchor = match[1], match[2], match[3] or ""
