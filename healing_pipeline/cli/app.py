@@ -46,11 +46,25 @@ def _options(
 def init(
     config: Config = DEFAULT_CONFIG,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A configuration of Gatus or a backup of Uptime Kuma; - is what is piped in.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Write a configuration: the five sources and over 50 endpoints, on simulated upstreams."""
+    """Write a configuration: five sources on simulated upstreams, or what another tool watches."""
+    if from_ is not None:
+        from healing_pipeline.cli import importing
+
+        importing.init_from(from_, config, force=force, as_json=as_json)
+        return
     from healing_pipeline.cli import config as command
 
-    command.init(config, force=force)
+    command.init(config, force=force, as_json=as_json)
 
 
 @app.command()
@@ -381,6 +395,14 @@ def prune(
     from healing_pipeline.cli import prune as command
 
     raise typer.Exit(command.prune(config, dry_run=dry_run, as_json=as_json))
+
+
+@app.command()
+def migrate(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """Bring the database to this version and let it watch what the configuration names."""
+    from healing_pipeline.cli import migrate as command
+
+    raise typer.Exit(command.migrate(config, as_json=as_json))
 
 
 @app.command()
