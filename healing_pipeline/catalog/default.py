@@ -187,12 +187,17 @@ def default_config_text() -> str:
 
 
 def write_default(path: Path, *, force: bool = False) -> None:
-    """Write the default configuration to `path`, all of it or nothing; make its folder.
+    """Write the default configuration; see `write_configuration`."""
+    write_configuration(path, default_config_text(), force=force)
+
+
+def refuse_existing(path: Path, *, force: bool = False) -> None:
+    """Refuse a path that nothing may be written to.
 
     Raises
     ------
     ConfigurationError
-        If there is a file already and `force` is not set, or `path` cannot be written.
+        If it is a folder, or there is a file already and `force` is not set.
     """
     if path.is_dir():
         raise ConfigurationError(
@@ -204,12 +209,23 @@ def write_default(path: Path, *, force: bool = False) -> None:
             "Keep it, name another path, or run `healing init --force` to overwrite it.",
             path=path,
         )
+
+
+def write_configuration(path: Path, text: str, *, force: bool = False) -> None:
+    """Write a configuration to `path`, all of it or nothing; make its folder.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is a file already and `force` is not set, or `path` cannot be written.
+    """
+    refuse_existing(path, force=force)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(default_config_text())
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(path)

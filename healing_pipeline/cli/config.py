@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,18 +20,35 @@ from healing_pipeline.installation import load_catalog
 from healing_pipeline.providers.registry import provider_names
 from healing_pipeline.simulator.hosts import addresses
 from healing_pipeline.simulator.keys import default_keys
+from healing_pipeline.stack.project import absent, write_absent
 from healing_pipeline.storage.spool_room import spool_bytes
 
 
-def init(config: Path, *, force: bool) -> None:
-    """Write the default configuration and say what to do next."""
-    write_default(config, force=force)
+def init(config: Path, *, force: bool, as_json: bool) -> None:
+    """Write the default configuration, and what else `healing up` needs; say what to do next."""
+    root = Path.cwd()
+    is_kept = not force and config.is_file() and bool(absent(root))
+    if not is_kept:
+        write_default(config, force=force)
+    added = write_absent(root)
     catalog = load_catalog(config, os.environ)
+    if as_json:
+        wrote = [*([] if is_kept else [config]), *added]
+        print_json({"config": str(config), "wrote": [str(each) for each in wrote]})
+        return
     out.print(
-        f"Wrote {config}: {len(catalog.sources)} sources, {len(catalog.endpoints)} endpoints, "
-        f"upstreams {catalog.upstreams}."
+        f"{'Kept' if is_kept else 'Wrote'} {config}: {len(catalog.sources)} sources, "
+        f"{len(catalog.endpoints)} endpoints, upstreams {catalog.upstreams}."
     )
+    tell_added(added)
     out.print("Next: `healing check`, then `healing up`.")
+
+
+def tell_added(added: Sequence[Path]) -> None:
+    """Say which files of Dagster's were written."""
+    if added:
+        names = " and ".join(each.name for each in added)
+        out.print(f"Wrote {names}, which Dagster reads.")
 
 
 def check(config: Path, *, as_json: bool) -> int:

@@ -14,6 +14,7 @@ from healing_pipeline.simulator.hosts import HOSTS
 from healing_pipeline.simulator.scenario import load_scenario
 from healing_pipeline.stack.ports import require_free
 from healing_pipeline.stack.profile_name import ProfileName
+from healing_pipeline.stack.project import absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,11 @@ def checked(plan: Plan) -> Catalog:
     HealingPipelineError
         If a file is missing or broken, or a port is in use.
     """
-    for name in ("dagster.yaml", "workspace.yaml"):
-        if not (plan.root / name).exists():
-            raise ConfigurationError(
-                f"There is no {name} in {plan.root}.",
-                "Run `healing up` in the project's folder, or copy the file there.",
-            )
+    for path in absent(plan.root):
+        raise ConfigurationError(
+            f"There is no {path.name} in {plan.root}.",
+            "Run `healing up` in the project's folder, or `healing init` here, which writes it.",
+        )
     catalog = load_catalog(plan.config, os.environ)
     require_free(plan.port, "Dagster's web page", "Choose another: healing up --port 3001.")
     require_free(
