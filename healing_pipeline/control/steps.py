@@ -141,6 +141,7 @@ def apply_move(connection: Connection[Any], move: Move, endpoint: str, now: date
         note=move.note,
         detail={},
         asks_heal=move.asks_heal,
+        heal_since=move.heal_since,
     )
     if moved is not None and move.withdraws_route:
         routes.withdraw_route(connection, endpoint, now)

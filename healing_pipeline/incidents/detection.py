@@ -84,7 +84,13 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Move the open incident on."""
+    """Move the open incident on.
+
+    Attributes
+    ----------
+    heal_since : datetime or None
+        Of a heal that is given up: when it began. Another that has begun since is let be.
+    """
 
     incident_id: int
     from_state: State
@@ -92,6 +98,7 @@ class Move:
     signal: Signal
     asks_heal: bool
     note: str
+    heal_since: datetime | None = None
 
     @property
     def withdraws_route(self) -> bool:
@@ -188,4 +195,5 @@ def _move(incident: KnownIncident, signal: Signal, note: str) -> Move:
         signal=signal,
         asks_heal=signal in ASKS_HEAL,
         note=note,
+        heal_since=incident.since if signal is Signal.HEAL_LOST else None,
     )

@@ -78,13 +78,19 @@ def taken(database, incident, at):
     return found
 
 
-def given_up(database, incident, at):
+def lost(database, incident, at):
     """What a look finds when it has heard nothing for a minute."""
     with database.connection() as connection:
         row = incident_by_id(connection, incident)
-        move = overdue(KnownIncident(row.id, row.state, row.state_since), at)
-        assert move is not None
-        assert move.signal is Signal.HEAL_LOST
+    move = overdue(KnownIncident(row.id, row.state, row.state_since), at)
+    assert move is not None
+    assert move.signal is Signal.HEAL_LOST
+    return move
+
+
+def given_up(database, incident, at):
+    move = lost(database, incident, at)
+    with database.connection() as connection:
         apply_move(connection, move, ENDPOINT, at)
 
 
@@ -150,6 +156,21 @@ def test_a_heal_that_ends_when_the_incident_is_over_leaves_neither_route_nor_ale
     late = ended(database, first, end, NOON + timedelta(seconds=8))
     assert late.state is State.RESOLVED
     assert told(database, incident)[1:] == ([], 0)
+
+
+def test_a_heal_that_began_since_is_not_given_up_in_the_name_of_the_one_before(database, incident):
+    """Two looks found the same heal lost; the second was slow, and another heal had begun."""
+    taken(database, incident, NOON)
+    slow = lost(database, incident, LATER)
+    given_up(database, incident, LATER)
+    second = taken(database, incident, LATER + timedelta(seconds=1))
+    with database.connection() as connection:
+        apply_move(connection, slow, ENDPOINT, LATER + timedelta(seconds=2))
+    ours = ended(database, second, healed(), LATER + timedelta(seconds=3))
+    assert ours.state is State.HEALED
+    events, routes, _ = told(database, incident)
+    assert events == ["confirmed", "heal_started", "heal_lost", "heal_started", "heal_succeeded"]
+    assert routes == ["use_cached_data"]
 
 
 def test_a_heal_in_time_is_none_of_this(database, incident):
