@@ -27,6 +27,7 @@ from healing_pipeline.orchestration.jobs import CASE, case_in_hand, heal_endpoin
 from healing_pipeline.orchestration.learning_assets import learning_assets
 from healing_pipeline.orchestration.learning_sensors import late_events_sensor, learning_automation
 from healing_pipeline.orchestration.partitions import require_bearable
+from healing_pipeline.orchestration.pod_sizes import LEARN_POD
 from healing_pipeline.orchestration.prune_job import SHORT, prune
 from healing_pipeline.orchestration.queues import LEARN
 from healing_pipeline.orchestration.resources import HealingClientResource, HealingResource
@@ -91,14 +92,14 @@ def build_definitions(
         "report_health",
         selection=[health_report],
         executor_def=dg.in_process_executor,
-        tags={**SHORT, **LEARN},
+        tags={**SHORT, **LEARN, **LEARN_POD},
     )
     fold_hours = dg.define_asset_job(
         "fold_hours",
         # A text would be parsed, by a library that takes a tenth of a second to load.
         selection=[dg.AssetKey("inner_knowledge")],
         executor_def=dg.in_process_executor,
-        tags=LEARN,
+        tags={**LEARN, **LEARN_POD},
     )
     return dg.Definitions(
         assets=[market_data, health_report, *learning_assets(since, tuple(catalog.sources))],

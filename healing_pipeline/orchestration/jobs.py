@@ -21,6 +21,7 @@ from healing_pipeline.healing.answer import Answer, HealingFailed
 from healing_pipeline.incidents.diagnosis import Diagnosis
 from healing_pipeline.incidents.verification import Check
 from healing_pipeline.orchestration.heal_seconds import seconds_before, seconds_between
+from healing_pipeline.orchestration.pod_sizes import HEAL_POD
 from healing_pipeline.orchestration.queues import HEAL
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.probing.reading import Reading
@@ -328,7 +329,7 @@ def settle_op(
     name="heal_endpoint",
     description="Heal one incident: diagnose, heal, verify, then leave a route or escalate.",
     executor_def=dg.in_process_executor,
-    tags={"healing/retention": "short", **HEAL},
+    tags={"healing/retention": "short", **HEAL, **HEAL_POD},
 )
 def heal_endpoint() -> None:
     """Four steps over one case."""

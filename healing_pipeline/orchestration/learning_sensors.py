@@ -13,6 +13,7 @@ from healing_pipeline.orchestration.partitions import (
     range_tags,
     stretches,
 )
+from healing_pipeline.orchestration.pod_sizes import LEARN_POD
 from healing_pipeline.orchestration.queues import LEARN
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.storage.learning import LateHour, late_hours
@@ -86,7 +87,7 @@ def learning_automation() -> dg.AutomationConditionSensorDefinition:
         target=dg.AssetSelection.groups(GROUP),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        run_tags=LEARN,
+        run_tags={**LEARN, **LEARN_POD},
         description="Folds each hour at five past, sums days and makes policies when their inputs "
         "have changed.",
     )

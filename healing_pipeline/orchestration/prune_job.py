@@ -11,6 +11,7 @@ from healing_pipeline.catalog.settings import load_settings
 from healing_pipeline.control.log_trimming import trim_logs
 from healing_pipeline.installation import load_catalog, state_dir
 from healing_pipeline.orchestration.assets import ONE_CORE
+from healing_pipeline.orchestration.pod_sizes import LEARN_POD
 from healing_pipeline.orchestration.queues import LEARN
 from healing_pipeline.orchestration.resources import HealingResource
 from healing_pipeline.storage.database import resolve_database
@@ -71,7 +72,7 @@ def prune_op(context: dg.OpExecutionContext, healing: HealingResource) -> None:
     name="prune",
     description="Take away what is past its time, so that tables stay as large as they are.",
     executor_def=dg.in_process_executor,
-    tags={**SHORT, **LEARN},
+    tags={**SHORT, **LEARN, **LEARN_POD},
 )
 def prune() -> None:
     """One step over all tables."""
