@@ -17,7 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +54,7 @@ PROBE_EVERY_S = 600.0
 HEAL_WITHIN_S = 180.0
 
 Tell = Callable[[str], None]
+Beside = Callable[[Databases, Path, Path], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,24 @@ def main(times: int, burst: int, *, as_json: bool) -> int:
     return 0 if is_kept else 1
 
 
-def measure(launcher: Launcher, times: int, burst: int, tell: Tell) -> Times:
-    """Start everything under one launcher and time its heals."""
+def measure(
+    launcher: Launcher,
+    times: int,
+    burst: int,
+    tell: Tell,
+    *,
+    settings: dict[str, Any] | None = None,
+    beside: Beside | None = None,
+) -> Times:
+    """Start everything under one launcher and time its heals.
+
+    Parameters
+    ----------
+    settings : dict, optional
+        Instead of the project's dagster.yaml.
+    beside : callable, optional
+        Starts what the launcher needs, given the drill's surroundings.
+    """
     scenario = load_scenario("calm")
     with ExitStack() as stack:
         tell(f"{launcher}: starting")
@@ -136,11 +153,13 @@ def measure(launcher: Launcher, times: int, burst: int, tell: Tell) -> Times:
                 folder=folder,
                 config=config,
                 databases=databases,
-                settings=settings_of(Path.cwd()),
+                settings=settings_of(Path.cwd()) if settings is None else settings,
                 launcher=launcher,
                 clock_offset_s=0.0,
             )
         )
+        if beside is not None:
+            stack.enter_context(beside(databases, folder, config))
         database = stack.enter_context(Database(databases.url))
         catalog = load_catalog(config, {})
         dagster.load_code(len(catalog.sources))
