@@ -22,6 +22,18 @@ from healing_pipeline.storage.statements import load_statements
 
 _SQL = load_statements("run_pruning")
 
+# What is ours among the runs and ticks of an instance, as the definitions name it. A source that is
+# no more had a sensor too.
+JOBS = ("fold_hours", "heal_endpoint", "prune", "refresh_market_data", "report_health")
+ASSETS = ("health_report", "inner_knowledge", "market_data", "outer_knowledge", "policy")
+TICKING = (
+    *("alert_on_run_failure", "alert_watch", "late_events", "learning_automation"),
+    *("health_report_every_hour", "market_data_every_10_minutes", "prune_every_night"),
+    *("report_on_change", "probe_.*", "stand_in_[0-9]+"),
+)
+_ASSET_KEYS = [f'["{each}"]' for each in ASSETS]
+_NAMED = f"^({'|'.join(TICKING)})$"
+
 _OPTIONS = "-c lock_timeout=5s -c statement_timeout=120s -c vacuum_cost_delay=2ms -c TimeZone=UTC"
 
 
@@ -87,7 +99,7 @@ class RunSweep:
 
 @dataclass(slots=True)
 class TalkSweep:
-    """What the runs of a time said on their way; what they did stays."""
+    """What runs of ours said on their way, in a time; what they did stays."""
 
     since: datetime | None
     before: datetime
@@ -102,6 +114,8 @@ class TalkSweep:
                 before=self.before,
                 after_id=self._after_id,
                 most=most,
+                jobs=list(JOBS),
+                assets=_ASSET_KEYS,
             )
         )
         if not found:
@@ -113,13 +127,13 @@ class TalkSweep:
 
 @dataclass(frozen=True, slots=True)
 class TickSweep:
-    """Ticks from before a moment; the newest of each sensor and schedule stays."""
+    """Ticks of ours from before a moment; the newest of each sensor and schedule stays."""
 
     before: datetime
 
     def batch(self, connection: Connection[Any], most: int) -> tuple[int, bool]:
         """Take at most `most` away; how many, and whether they were the last."""
-        removed: int = _SQL.delete_ticks(connection, before=self.before, most=most)
+        removed: int = _SQL.delete_ticks(connection, before=self.before, most=most, named=_NAMED)
         return removed, removed < most
 
 

@@ -1,5 +1,6 @@
 """Old runs go with all that Dagster kept of them; what is shown of assets stays as it was."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any
 import dagster as dg
 import psycopg
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster_installation import QUIET, Installation
 
 from healing_pipeline.catalog.retention_section import Retention
 from healing_pipeline.control.retention_run import prune_installation
 from healing_pipeline.orchestration.prune_job import SHORT
+from healing_pipeline.storage import run_pruning
 from healing_pipeline.storage.database import DatabaseAddress
 
 pytestmark = [pytest.mark.processes, QUIET]
@@ -48,7 +52,8 @@ def heals() -> None:
     work()
 
 
-@dg.asset(partitions_def=DAYS)
+# Named as assets of ours are: what other runs say is left alone.
+@dg.asset(name="inner_knowledge", partitions_def=DAYS)
 def daily(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     context.log.info("at work")
     if context.partition_key == "2026-11-03":
@@ -81,7 +86,7 @@ DEFINITIONS = dg.Definitions(
 
 def shown(instance: dg.DagsterInstance) -> Any:
     """What Dagster's pages say of the assets."""
-    key = dg.AssetKey("daily")
+    key = dg.AssetKey("inner_knowledge")
     # From the events, not from what is kept of them.
     instance.event_log_storage.wipe_asset_cached_status(key)
     newest = instance.get_latest_materialization_event(dg.AssetKey("data"))
@@ -140,19 +145,72 @@ def test_old_runs_go_and_partitions_and_checks_are_shown_as_before(instance, dat
     assert prune(database_url, late) == {}
 
 
-TICK = """
-    INSERT INTO job_ticks (job_origin_id, selector_id, status, type, timestamp, tick_body)
-    SELECT 'o', %(sensor)s, 'SUCCESS', 'SENSOR', %(at)s::timestamp + g * interval '1 s', '{}'
-      FROM generate_series(1, %(count)s) AS g"""
+@dg.asset
+def weekly_letter(context: dg.AssetExecutionContext) -> None:
+    context.log.info("at work")
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def their_job() -> None:
+    work()
+
+
+THEIRS = dg.Definitions(
+    assets=[daily, weekly_letter],
+    jobs=[their_job, dg.define_asset_job("both", selection=[weekly_letter, daily])],
+    executor=dg.in_process_executor,
+)
+
+
+def test_what_runs_of_somebody_elses_said_stays(instance, database_url):
+    """Their Dagster may have its tables where ours looks for Dagster's."""
+    runs = [
+        THEIRS.resolve_job_def(job)
+        .execute_in_process(instance=instance, partition_key=partition, asset_selection=assets)
+        .run_id
+        for job, partition, assets in (
+            ("their_job", None, None),
+            ("both", "2026-11-01", None),
+            ("__ASSET_JOB", None, [dg.AssetKey("weekly_letter")]),
+        )
+    ]
+    before = [len(instance.all_logs(each)) for each in runs]
+    assert prune(database_url, datetime.now(UTC) + timedelta(days=400)) == {}
+    assert [len(instance.all_logs(each)) for each in runs] == before
+
+
+def add_ticks(instance: dg.DagsterInstance, name: str, at: datetime) -> None:
+    for second in range(3):
+        tick = TickData(
+            instigator_origin_id=name,
+            instigator_name=name,
+            instigator_type=InstigatorType.SENSOR,
+            status=TickStatus.SUCCESS,
+            timestamp=(at + timedelta(seconds=second)).timestamp(),
+            run_ids=[],
+            selector_id=name,
+        )
+        instance.create_tick(tick)
 
 
 def test_ticks_of_a_sensor_that_is_no_more_go_but_for_its_newest(instance, database_url):
     now = datetime.now(UTC)
-    with psycopg.connect(database_url) as connection:
-        for sensor, at in (("gone", now - timedelta(days=40)), ("lives", now)):
-            connection.execute(TICK, {"sensor": sensor, "at": at, "count": 10})
-    assert prune(database_url, now) == {"tick": 9}
+    add_ticks(instance, "probe_gone", now - timedelta(days=40))
+    add_ticks(instance, "probe_yahoo", now)
+    add_ticks(instance, "their_sensor", now - timedelta(days=400))
+    assert prune(database_url, now) == {"tick": 2}
     assert prune(database_url, now) == {}
+
+
+def test_what_counts_as_ours_is_what_the_definitions_name(installation: Installation) -> None:
+    defs = installation.definitions
+    assert set(run_pruning.JOBS) == {each.name for each in defs.jobs or ()}
+    keys = {each.to_user_string() for each in defs.resolve_all_asset_keys()}
+    assert set(run_pruning.ASSETS) == keys
+    ticking = [each.name for each in (*(defs.sensors or ()), *(defs.schedules or ()))]
+    patterns = [re.compile(each) for each in run_pruning.TICKING]
+    assert all(any(each.fullmatch(name) for each in patterns) for name in ticking)
+    assert all(any(each.fullmatch(name) for name in ticking) for each in patterns)
 
 
 def test_the_job_prunes_by_the_configuration_and_tells_what_it_kept(

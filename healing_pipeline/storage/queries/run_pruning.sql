@@ -1,5 +1,6 @@
 -- Taking away what Dagster keeps for ever: old runs, and what old runs said on their way. Its tables
--- are in its own database or schema.
+-- are in its own database or schema. They may hold runs and ticks of a project that ours is part of:
+-- what is not ours, and does not ask for it, is left alone.
 
 -- name: has_tables()$
 -- False: Dagster has not run here yet.
@@ -49,13 +50,18 @@ DELETE FROM asset_check_executions WHERE run_id = ANY (:run_ids::text[]);
 -- Their tags go with them.
 DELETE FROM runs WHERE run_id = ANY (:run_ids::text[]);
 
--- name: runs_between(since, before, after_id, most)
--- Ended runs of a time, in order. `since` is null for all before. Empty: none is left.
+-- name: runs_between(since, before, after_id, most, jobs, assets)
+-- Ended runs of a time, in order, that are of our jobs or about our assets alone. `since` is null for
+-- all before. Empty: none is left.
 SELECT id, run_id
   FROM runs
  WHERE create_timestamp < :before
    AND (:since::timestamp IS NULL OR create_timestamp >= :since)
    AND status IN ('SUCCESS', 'FAILURE', 'CANCELED') AND id > :after_id
+   AND (pipeline_name = ANY (:jobs::text[])
+        OR COALESCE((SELECT bool_and(event.asset_key = ANY (:assets::text[]))
+                       FROM event_logs AS event
+                      WHERE event.run_id = runs.run_id AND event.asset_key IS NOT NULL), false))
  ORDER BY id
  LIMIT :most;
 
@@ -66,13 +72,14 @@ DELETE FROM event_logs
    AND COALESCE(dagster_event_type, '') NOT LIKE 'ASSET\_%%'
    AND COALESCE(dagster_event_type, '') NOT LIKE 'PIPELINE\_%%';
 
--- name: delete_ticks(before, most)!
--- Ticks of sensors and schedules that are no more: Dagster bounds those of the others by itself. The
--- newest of each stays, by which a schedule knows what it has missed.
+-- name: delete_ticks(before, most, named)!
+-- Ticks of our sensors and schedules that are no more: Dagster bounds those of the others by itself.
+-- The newest of each stays, by which a schedule knows what it has missed.
 DELETE FROM job_ticks
  WHERE id = ANY (ARRAY(
            SELECT id FROM job_ticks
             WHERE timestamp < :before
+              AND substring(tick_body FROM '"job_name": "([^"]+)"') ~ :named
               AND id NOT IN (SELECT max(id) FROM job_ticks GROUP BY selector_id, job_origin_id)
             ORDER BY id
             LIMIT :most));
