@@ -169,6 +169,11 @@ class Endpoint:
     expect: Expect | None = None
     is_market: bool = True
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether its data says of when it is; else our own clock dates it."""
+        return self.is_market or (self.read is not None and self.read.at is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:

@@ -60,6 +60,7 @@ class Shop:
     def __init__(self, catalog: Catalog, says: Says) -> None:
         self.says = says
         self.elapsed = 0.0
+        self.set_back_s = 0.0
         self.facts: list[Any] = []
         self.sent: list[UpstreamRequest] = []
         self.engine = build_engine(
@@ -73,7 +74,7 @@ class Shop:
         )
 
     def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.elapsed)
+        return NOW + timedelta(seconds=self.elapsed - self.set_back_s)
 
     def fetch(self, endpoint: str, **options: Any) -> Any:
         async def once() -> Any:

@@ -87,6 +87,29 @@ def test_an_older_answer_than_the_last_one_is_never_called_exact(tmp_path):
     assert end.met.failure_class is FailureClass.STALE_DATA
 
 
+def test_a_cache_that_went_back_to_an_older_copy_is_not_called_exact(tmp_path):
+    body = b'{"price": {"amount": 4.5}}'
+    rules = WIDGET.replace("at: updated, ", "")
+    shop = Shop(catalog_of(tmp_path, rules), lambda _: Response(200, {"age": "5"}, body, 0.01))
+    assert shop.fetch("shop/widget").fidelity == "exact"
+    shop.elapsed += 10
+    shop.says = lambda _: Response(200, {"age": "900"}, body, 0.01)
+    assert shop.fetch("shop/widget").fidelity == "stale"
+
+
+@pytest.mark.parametrize("by_s", [150, 3600])
+def test_a_clock_that_was_set_back_makes_no_undated_answer_old(tmp_path, by_s):
+    catalog = catalog_of(tmp_path, WIDGET.replace("at: updated, ", ""))
+    shop = Shop(catalog, lambda _: {"price": {"amount": 4.5}})
+    assert shop.fetch("shop/widget").as_of == NOW
+    shop.elapsed += 10
+    shop.set_back_s = by_s
+    for _ in range(2):
+        shop.elapsed += 1
+        end = shop.fetch("shop/widget")
+        assert (end.fidelity, end.met) == ("exact", None)
+
+
 # -- other endpoints -------------------------------------------------------------------------------
 
 

@@ -212,6 +212,20 @@ def test_a_mistake_is_found_on_its_line_with_a_cure(old, new, problem, cure):
     assert problem in STANDS_ON or line not in SHOP.splitlines()
 
 
+ODD = ["[]", "{}", "null", "[{}]", "{a: {b: [1]}}", "'x y'", "1e9", "{length: {}}", "''"]
+
+
+def test_nothing_in_place_of_a_value_makes_the_check_raise():
+    lines = SHOP.splitlines()
+    begin = lines.index("    provider: json_api")
+    for number in range(begin, len(lines)):
+        key, colon, _ = lines[number].partition(": ")
+        # Two or three for each line; each comes in ten lines.
+        for odd in ODD[number % 4 :: 4] if colon else ():
+            text = "\n".join([*lines[:number], f"{key}: {odd}", *lines[number + 1 :]])
+            assert all(each.line > 0 and each.problem and each.cure for each in problems(text))
+
+
 def test_an_age_that_nothing_tells_cannot_be_limited():
     text = SHOP.replace("    expect:\n", "    max_age_s: 60\n    expect:\n")
     (found,) = problems(text)

@@ -80,7 +80,9 @@ def judge(
             )
     if last is None or last.instrument != reading.instrument:
         return None
-    if reading.as_of < last.as_of - BACKWARDS_TOLERANCE:
+    # What our own clock dated ahead of now was dated before the clock was set, or by another one.
+    is_comparable = endpoint.is_dated or last.as_of <= now
+    if is_comparable and reading.as_of < last.as_of - BACKWARDS_TOLERANCE:
         return Verdict(
             FailureClass.STALE_DATA,
             f"the newest number is of {reading.as_of:%Y-%m-%d %H:%M} UTC, "
