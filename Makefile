@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint audit types unit explore drills soak chaos bench docs screenshots lock clean
+.PHONY: deploy-tools deploy-check claims help setup run test check lint audit types unit explore drills soak chaos bench docs screenshots lock clean
 SEED ?= 1
 TRIALS ?=
 PROFILE ?= local
@@ -81,6 +81,16 @@ screenshots: setup ## take the pictures in docs/pictures anew, from a real run (
 lock: ## resolve the dependencies anew and write requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header \
 	  --output-file requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --extra celery --extra k8s --extra redis --generate-hashes \
+	  --no-header --no-annotate -c requirements.lock --output-file deploy/requirements.txt pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  -c requirements.lock --output-file deploy/requirements-build.txt deploy/requirements-build.in
+
+deploy-tools: setup
+	@$(BIN)/python deploy/fetch_tools.py $(VENV)/deploy-tools
+
+deploy-check: deploy-tools ## render and check deploy/: Helm, Docker Compose and nginx (fetches those)
+	@HEALING_DEPLOY_TESTS=required $(BIN)/python -m pytest healing_pipeline_tests/deploy
 
 clean: ## remove .venv and the local state (.healing)
 	rm -rf $(VENV) .healing build *.egg-info
