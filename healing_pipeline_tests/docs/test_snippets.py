@@ -1,0 +1,203 @@
+"""Every command and snippet in the documentation is run, or `accounts.py` says why it is not."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from types import ModuleType
+from uuid import uuid4
+
+import psycopg
+import pytest
+import shown_commands
+import shown_yaml
+import yaml
+from accounts import ELSEWHERE, NOT_RUN, SHOWN
+from page_blocks import ROOT, Block, blocks, blocks_of, inline_code, pages
+from shell_lines import commands
+from snippets_world import World, snippets_world
+
+from healing_pipeline.storage.database import connection_info
+
+SHELL = {"sh", "bash", "console"}
+RUNNERS = {*SHELL, "yaml", "python", "sql", "json", "toml"}
+BEGINS_A_COMMAND = re.compile(r"^\s*(\$ |healing |make |curl |dg |pip install |python -m )", re.M)
+
+
+def own(block: Block) -> str | None:
+    """Why a block is run by no runner of its language."""
+    if file := ELSEWHERE.get((block.page, block.language)):
+        return file
+    for (page, language, part), reason in NOT_RUN.items():
+        if (page, language) == (block.page, block.language) and part in block.text:
+            return reason
+    return SHOWN.get(block.language)
+
+
+def to_run(*languages: str) -> list[object]:
+    return [
+        pytest.param(each, id=each.place)
+        for each in blocks()
+        if each.language in languages and own(each) is None
+    ]
+
+
+@pytest.fixture(scope="module")
+def database_url(pg_server) -> Iterator[str]:
+    """One migrated database for all blocks."""
+    name = f"docs_{uuid4().hex}"
+    pg_server.create(name, "healing_template")
+    yield pg_server.url(name)
+    pg_server.drop(name)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, database_url) -> Iterator[World]:
+    with snippets_world(tmp_path_factory.mktemp("docs"), database_url) as world:
+        yield world
+
+
+def test_every_block_is_run_or_accounted_for():
+    unaccounted = [
+        f"{each.place} is in {each.language or 'no language'}, which no test runs"
+        for each in blocks()
+        if each.language not in RUNNERS and own(each) is None
+    ]
+    assert not unaccounted
+
+
+def test_nothing_that_is_shown_as_output_is_a_command():
+    wrong = [
+        f"{each.place} holds a command; write ```sh"
+        for each in blocks()
+        if each.language == "text" and BEGINS_A_COMMAND.search(each.text)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(("page", "language"), sorted(ELSEWHERE))
+def test_what_is_run_elsewhere_is_there_and_the_test_names_the_page(page, language):
+    assert any(each.language == language for each in blocks_of(page)), "take the line out"
+    test = (ROOT / "healing_pipeline_tests" / ELSEWHERE[page, language]).read_text("utf-8")
+    assert page.rsplit("/", 1)[-1] in test
+
+
+def test_every_exception_has_its_block():
+    stale = [
+        each
+        for each in NOT_RUN
+        if each[0] not in pages()
+        or not any(
+            each[1] == block.language and each[2] in block.text for block in blocks_of(each[0])
+        )
+    ]
+    assert not stale
+
+
+@pytest.mark.parametrize("block", to_run(*SHELL))
+def test_every_command_of_a_block_exists(block, request):
+    wrong = []
+    for command in commands(block.text):
+        if command.program == "curl":
+            said = request.getfixturevalue("world").curl(command.words[1:])
+        else:
+            said = shown_commands.judged(command)
+        if said is not None:
+            wrong.append(f"{block.page}:{block.line + command.line}: {said}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("block", to_run("yaml"))
+def test_every_configuration_is_one(block):
+    above = [
+        each.text
+        for each in blocks_of(block.page)
+        if each.language == "yaml" and each.line < block.line
+    ]
+    assert shown_yaml.judged(block.text, above) is None
+
+
+@pytest.mark.parametrize("page", sorted({each.values[0].page for each in to_run("python")}))
+def test_every_program_runs(page, world):
+    module = ModuleType("shown_program")
+    with world.entered() as patch:
+        # A dataclass looks for the module it stands in.
+        patch.setitem(sys.modules, module.__name__, module)
+        for block in blocks_of(page):
+            if block.language == "python" and own(block) is None:
+                # Padded, so that a traceback names the page's line.
+                text = "\n" * (block.line - 1) + block.text
+                exec(compile(text, page, "exec", dont_inherit=True), vars(module))
+
+
+def test_postgresql_takes_every_statement(database_url):
+    with psycopg.connect(connection_info(database_url)) as connection:
+        for block in (each for each in blocks() if each.language == "sql" and own(each) is None):
+            connection.execute(block.text.encode())
+            connection.rollback()
+
+
+@pytest.mark.parametrize("block", to_run("json", "toml"))
+def test_every_document_is_one(block):
+    assert json.loads(block.text) if block.language == "json" else tomllib.loads(block.text)
+
+
+def test_every_yaml_that_others_read_is_yaml():
+    for page, language, part in NOT_RUN:
+        for block in blocks_of(page):
+            if language == block.language == "yaml" and part in block.text:
+                assert yaml.safe_load(block.text)
+
+
+def test_every_command_that_prose_names_exists():
+    wrong = []
+    for each in inline_code():
+        words = each.text.removeprefix(".venv/bin/").split()
+        said = None
+        if words[:1] == ["healing"]:
+            said = shown_commands.mentioned(words[1:])
+        elif words[:1] in (["make"], ["python"]) and len(words) > 1:
+            said = next(filter(None, map(shown_commands.judged, commands(each.text))), None)
+        if said is not None:
+            wrong.append(f"{each.place} `{each.text}`: {said}")
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "healing alerts sho 12",
+        "healing up --prot 3",
+        "healing fetch",
+        "make run && make tset",
+        "pip install 'healing-pipeline[everything]'",
+        "python benchmarks/data_path.py --sead 1",
+        "python -m healing_pipeline_tests.chaos killz --seed 1",
+        "python -m healing_pipeline.launcher begin",
+        "echo $(healing tost)",
+        "unheard-of --option",
+    ],
+)
+def test_a_command_that_is_wrong_is_found(wrong):
+    assert any(map(shown_commands.judged, commands(wrong)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "alerts: {chanels: {}}",
+        "endpoints: {yahoo/quote-spy: {path: quote}}",
+        "gateway: {requests_per_s: many}",
+        "somebody: {elses: 1}",
+        "type: healing_pipeline.HealingSources\nattributes: {upstreams: real}",
+    ],
+)
+def test_a_configuration_that_is_wrong_is_found(wrong):
+    assert shown_yaml.judged(wrong) is not None
+
+
+def test_a_reading_that_the_gateway_does_not_have_is_found(world):
+    assert "404" in str(world.curl(["-i", "http://127.0.0.1:8888/v1/yahoo/no-such-thing"]))
