@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from celery.backends.base import DisabledBackend
 from celery.states import FAILURE, REVOKED, STARTED, SUCCESS
 from dagster import Array, DagsterRun, Field, StringSource
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
@@ -99,6 +100,18 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):
         status = WorkerStatus.NOT_FOUND if found.place is Place.LOST else WorkerStatus.RUNNING
         return CheckRunHealthResult(status, found.because, run_worker_id=worker)
 
+    def get_run_worker_debug_info(
+        self,
+        run: DagsterRun,
+        include_container_logs: bool | None = True,  # noqa: ARG002 (Dagster's signature)
+    ) -> str | None:
+        """What is known of a run's task, for the log of a run that is failed."""
+        task_id = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
+        if task_id is None:
+            return "It has no task."
+        state, worker = self._told(task_id)
+        return f"Its task is {task_id}, {state or 'unknown'} at {worker or 'no known worker'}."
+
     def terminate(self, run_id: str) -> bool:
         """Ask a run's process to end; False where there is nothing to end."""
         run = self._instance.get_run_by_id(run_id)
@@ -110,12 +123,10 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):
 
     def _told(self, task_id: str) -> tuple[str | None, str | None]:
         """What the backend says of a task, and which worker began it; None where it has no word."""
-        result = self.celery.AsyncResult(task_id)
-        try:
-            state = str(result.state)
-        except NotImplementedError:
-            # There is no backend.
+        if isinstance(self.celery.backend, DisabledBackend):
             return None, None
+        result = self.celery.AsyncResult(task_id)
+        state = str(result.state)
         if state != STARTED:
             return state, None
         info = result.info

@@ -47,6 +47,11 @@ class World:
         assert isinstance(found, WatchedCeleryRunLauncher)
         return found
 
+    def launcher_without_results(self) -> WatchedCeleryRunLauncher:
+        return WatchedCeleryRunLauncher(
+            broker=self.redis.url, backend="disabled://", default_queue="heal", silent_s=SILENT_S
+        )
+
     def launch(self, job: str, queue: str = "heal") -> str:
         run_id = self.home.create(job, {QUEUE: queue})
         context = self.home.project.workspace.create_request_context()
@@ -146,8 +151,19 @@ def test_a_run_goes_on_though_the_broker_forgot_all(world: World) -> None:
 
 def test_runs_of_a_killed_worker_are_failed_and_begin_no_second_time(world: World) -> None:
     silent, lost = world.waiting(), world.waiting()
+    # As with RabbitMQ, which keeps no results.
+    blind = world.launcher_without_results()
+    run = world.home.instance.get_run_by_id(silent)
+    assert run is not None
+    assert blind.check_run_worker_health(run).status is WorkerStatus.RUNNING
     world.worker.kill()
     assert world.health(silent).status is WorkerStatus.RUNNING, "it may only be busy"
+    until(
+        lambda: blind.check_run_worker_health(run).status is WorkerStatus.NOT_FOUND,
+        30.0,
+        world.worker.said,
+    )
+    assert "at no known worker" in (blind.get_run_worker_debug_info(run) or "")
     monitored(world.home, silent, lambda: world.home.status(silent) == "FAILURE")
     assert f"worker {world.worker.queues}@test is silent" in world.home.told(silent)
 
