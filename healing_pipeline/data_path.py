@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,9 +49,16 @@ from healing_pipeline.transport.http import HttpSender, new_client
 # for any longer than this.
 MEMORY_WITHIN_S = 1.5
 
+# A database that is there tells soon what others were told, and which share of a key is ours.
+LIMITS_WITHIN_S = 0.5
+
+# An event loop that is busy with readers lets its shares be as they are.
+SHARED_OUT_WITHIN_S = 2.0
+
 KEEP_SNAPSHOTS_EVERY_S = 30.0
 
 Told = TypeVar("Told")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +202,11 @@ async def open_data_path(
             take=take,
             is_known=parts.knows,
         )
-        limits = SharedLimits(memory.url, lambda heard: _in(loop, parts.engine.take_over, heard))
+        limits = SharedLimits(
+            memory.url,
+            lambda heard: _in(loop, parts.engine.take_over, heard),
+            partial(asked_in, loop, parts.engine.share_out),
+        )
         recorder = Recorder(memory.url, folder / "spool", most_bytes=spool_bytes(environ))
         # In this order: what is recorded last still finds its way, then nobody needs the database.
         stack.push_async_callback(asyncio.to_thread, memory.close)
@@ -207,6 +220,8 @@ async def open_data_path(
         memory.start()
         await asyncio.to_thread(memory.wait, memory_within_s)
         limits.start()
+        if memory.is_connected:
+            await asyncio.to_thread(limits.wait, LIMITS_WITHIN_S)
         keeping = asyncio.create_task(_keep(local))
         stack.callback(keeping.cancel)
         yield DataPath(catalog, parts.engine, recorder, memory)
@@ -215,6 +230,30 @@ async def open_data_path(
 def _in(loop: asyncio.AbstractEventLoop, take: Callable[[Told], None], told: Told) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(take, told)
+
+
+def asked_in(loop: asyncio.AbstractEventLoop, work: Callable[[Told], Result], told: Told) -> Result:
+    """What `work` gives in its event loop; for a thread that has time to wait.
+
+    Raises
+    ------
+    TimeoutError
+        If the loop is closed, or too busy.
+    """
+    given: Future[Result] = Future()
+
+    def run() -> None:
+        if given.set_running_or_notify_cancel():
+            try:
+                given.set_result(work(told))
+            except BaseException as error:
+                given.set_exception(error)
+
+    try:
+        loop.call_soon_threadsafe(run)
+    except RuntimeError:  # it was closed
+        raise TimeoutError from None
+    return given.result(SHARED_OUT_WITHIN_S)
 
 
 async def _keep(local: LocalSnapshots) -> None:

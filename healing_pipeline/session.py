@@ -21,9 +21,10 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.control.watching import Watcher
-from healing_pipeline.data_path import Engine, new_engine
+from healing_pipeline.data_path import Engine, asked_in, new_engine
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.guard.cooldowns import CooldownNews
+from healing_pipeline.healing.guard.shares import Key, Use
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.installation import (
@@ -136,7 +137,10 @@ def open_session(
         if not loop.is_closed():
             loop.call_soon_threadsafe(parts.engine.take_over, heard)
 
-    limits = SharedLimits(address.url, take)
+    def share_out(shares: Mapping[Key, int]) -> Mapping[Key, Use]:
+        return asked_in(loop, parts.engine.share_out, shares)
+
+    limits = SharedLimits(address.url, take, share_out)
     parts = new_engine(catalog, recorder.record, limits.tell)
     stack.callback(limits.close)
     stack.callback(portal.call, parts.sender.aclose)

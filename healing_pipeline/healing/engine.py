@@ -18,6 +18,7 @@ from healing_pipeline.healing.facts import Fact, Origin
 from healing_pipeline.healing.fidelity import Fidelity
 from healing_pipeline.healing.guard.cooldowns import CooldownNews, Tell
 from healing_pipeline.healing.guard.guard import Guard
+from healing_pipeline.healing.guard.shares import Key, Use
 from healing_pipeline.healing.guard.single_flight import Flights
 from healing_pipeline.healing.memory import PolicyInForce, RouteTable, SnapshotMemory
 from healing_pipeline.healing.parts import Clock, Parts, Send, falls_back_to, keyless_hosts
@@ -42,7 +43,7 @@ class HealingEngine:
     ----------
     catalog : Catalog
     providers : Mapping[str, Provider]
-        By provider name; by an endpoint's id where it has one of its own.
+        By provider name.
     send : Send
         The only way out.
     clock : Clock
@@ -231,6 +232,10 @@ class HealingEngine:
         now, wall_now = self._clock.monotonic(), self._clock.now()
         for each in news:
             self.guard.take_over(each, now, wall_now)
+
+    def share_out(self, shares: Mapping[Key, int]) -> dict[Key, Use]:
+        """Go by these shares of keys' calls a minute; and what is made of every metered key."""
+        return self.guard.share_out(shares, self._clock.monotonic())
 
     def new_id(self) -> UUID:
         """A fresh id, for a fact about what was observed."""

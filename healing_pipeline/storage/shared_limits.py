@@ -1,4 +1,4 @@
-"""What limits were met, exchanged with other processes as it happens, off the data path.
+"""Limits shared with other processes, off the data path: cooldowns as they happen, quotas by share.
 
 A thread of its own, with one connection that both writes and listens: `SharedMemory` may be reading
 megabytes of snapshots at the moment when a key is told to wait. Nobody waits for this thread. While
@@ -30,6 +30,8 @@ from healing_pipeline.storage.cooldowns import (
     store_cooldowns,
 )
 from healing_pipeline.storage.database import Notice, connection_info
+from healing_pipeline.storage.key_shares import CHANNEL as SHARES
+from healing_pipeline.storage.key_shares import KeyShares, ShareOut
 
 _LOG = logging.getLogger(__name__)
 
@@ -62,11 +64,18 @@ class SharedLimits:
         `ConnectionError`.
     take : callable
         Is handed what others told, in this thread.
+    share_out : callable, optional
+        Applies shares of keys' calls a minute, see `KeyShares`; without it none are taken.
     """
 
-    def __init__(self, url: str | Callable[[], str], take: Take) -> None:
+    def __init__(
+        self, url: str | Callable[[], str], take: Take, share_out: ShareOut | None = None
+    ) -> None:
         self._url = partial(str, url) if isinstance(url, str) else url
         self._take = take
+        self._shares = None if share_out is None else KeyShares(share_out)
+        self._follows = False
+        self._looked = threading.Event()
         self._lock = threading.Lock()
         self._outbox: dict[tuple[str, Kind, str], CooldownNews] = {}
         self._told: dict[tuple[str, Kind, str], CooldownNews] = {}
@@ -82,7 +91,17 @@ class SharedLimits:
         return self._connected
 
     def start(self) -> None:
-        """Begin to listen. Without this it begins when there is something to tell."""
+        """Begin to listen, and to share quotas; who only tells begins when there is news."""
+        self._follows = True
+        self._begin()
+        with self._lock:
+            self._wake()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until what others know was taken over; False when it was not within that time."""
+        return self._looked.wait(seconds)
+
+    def _begin(self) -> None:
         with self._lock:
             if not self._has_started and not self._stopped.is_set():
                 self._has_started = True
@@ -102,7 +121,7 @@ class SharedLimits:
                 self._outbox[key] = news
             self._wake()
         if not self._has_started:
-            self.start()
+            self._begin()
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Tell what is left to tell, if the database is there, and stop."""
@@ -144,18 +163,29 @@ class SharedLimits:
         """Exchange until the connection is lost, or nobody wants to any more."""
         with _connected(self._url()) as connection:
             listen_to_cooldowns(connection)
+            shares: KeyShares | None = None
             look_at = 0.0
             while True:
                 is_last = self._stopped.is_set()
                 self._store_told(connection)
                 if is_last:
+                    if shares is not None:
+                        shares.leave(connection)
                     return
+                if shares is None and self._follows and self._shares is not None:
+                    shares = self._shares
+                    shares.connected(connection)
                 if monotonic() >= look_at:
                     look_at = monotonic() + LOOK_EVERY_S
                     self._hear(tuple(self._of_others(standing_cooldowns(connection))))
                     self._connected = True
+                if shares is not None and monotonic() >= shares.turn_at:
+                    shares.settle(connection)
+                self._looked.set()
+                # What came while a statement ran wakes nobody.
                 self._hear(tuple(self._notices(connection)))
-                self._wait(connection, look_at - monotonic())
+                wake_at = look_at if shares is None else min(look_at, shares.turn_at)
+                self._wait(connection, wake_at - monotonic())
 
     def _store_told(self, connection: psycopg.Connection[Any]) -> None:
         with self._lock:
@@ -181,7 +211,12 @@ class SharedLimits:
     def _notices(self, connection: psycopg.Connection[Any]) -> Iterator[CooldownNews]:
         """What was told meanwhile, but for our own words."""
         for notify in connection.notifies(timeout=0):
-            if notify.pid != connection.info.backend_pid:
+            if notify.pid == connection.info.backend_pid:
+                continue
+            if notify.channel == SHARES:
+                if self._shares is not None:
+                    self._shares.hasten()
+            else:
                 news = cooldown_told(Notice(notify.channel, notify.payload).told, monotonic())
                 if news is not None:
                     yield news

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.processes
 
 READER = Path(__file__).with_name("one_reader.py")
 READY_WITHIN_S = 60.0
-KEYS = {name: f"{name.lower()}{'x' * 20}" for name in ("ALONE", "FIRST", "SECOND", "DAY", "NEXT")}
+KEY_NAMES = ("ALONE", "FIRST", "SECOND", "DAY", "NEXT", "MINUTE")
+KEYS = {name: f"{name.lower()}{'x' * 20}" for name in KEY_NAMES}
 CONFIG = """
 upstreams: real
 allow_private_hosts: [127.0.0.1]
@@ -34,8 +35,10 @@ sources:
   alone: {SOURCE, keys: {primary: {env: ALONE}}}
   pool: {SOURCE, keys: {primary: {env: FIRST}, spare: {env: SECOND}}}
   daily: {SOURCE, keys: {primary: {env: DAY}, spare: {env: NEXT}}, quota: {per_day: 900}}
+  minute: {SOURCE, keys: {primary: {env: MINUTE}}, quota: {per_minute: 60}}
 endpoints:
 """
+SOURCES = ("alone", "pool", "daily", "minute")
 SOURCE = "provider: exchange_rate, hosts: {one: 'http://127.0.0.1:%d'}, calendar: always"
 ENDPOINT = (
     "  %s/usd-eur: {path: /v6/pair/USD/EUR, max_age_s: 129600, interval_s: 600, "
@@ -97,7 +100,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(pg_server, tmp_path_factory) -> Iterator[World]:
-    """Two readers on a database of their own."""
+    """Three readers on a database of their own."""
     name = f"test_{uuid4().hex}"
     folder = tmp_path_factory.mktemp("gateways")
     pg_server.create(name, TEMPLATE)
@@ -107,10 +110,10 @@ def world(pg_server, tmp_path_factory) -> Iterator[World]:
         upstream = stack.enter_context(running_upstream())
         config = folder / "healing_config.yaml"
         text = CONFIG.replace("SOURCE", SOURCE % upstream.port)
-        config.write_text(text + "".join(ENDPOINT % each for each in ("alone", "pool", "daily")))
+        config.write_text(text + "".join(ENDPOINT % each for each in SOURCES))
         readers = [
             stack.enter_context(closing(Reader(folder / str(number), config, url)))
-            for number in range(2)
+            for number in range(3)
         ]
         for each in readers:
             assert json.loads(each.process.stdout.readline()) == "ready"
@@ -118,7 +121,7 @@ def world(pg_server, tmp_path_factory) -> Iterator[World]:
 
 
 def test_the_second_calls_a_limited_key_again_when_the_time_is_over_and_not_before(world: World):
-    first, second = world.readers
+    first, second, _ = world.readers
     assert first.labels("alone") == second.labels("alone") == ["exact"]
     asks_s = 4
     world.upstream.refused[KEYS["ALONE"]] = (429, b"{}", str(asks_s))
@@ -138,7 +141,7 @@ def test_the_second_calls_a_limited_key_again_when_the_time_is_over_and_not_befo
 
 
 def test_the_second_takes_the_other_key_of_the_pool_at_once(world: World):
-    first, second = world.readers
+    first, second, _ = world.readers
     assert first.labels("pool") == second.labels("pool") == ["exact"]
     world.upstream.refused[KEYS["FIRST"]] = (429, b"{}", "30")
     assert first.labels("pool") == ["exact"]
@@ -151,7 +154,7 @@ def test_the_second_takes_the_other_key_of_the_pool_at_once(world: World):
 
 
 def test_a_daily_quota_that_is_spent_is_spent_for_both(world: World):
-    first, second = world.readers
+    first, second, _ = world.readers
     assert first.labels("daily") == second.labels("daily") == ["exact"]
     said = b'{"result": "error", "error-type": "quota-reached"}'
     world.upstream.refused[KEYS["DAY"]] = (403, said, None)
@@ -168,7 +171,7 @@ def test_a_daily_quota_that_is_spent_is_spent_for_both(world: World):
 
 
 def test_without_postgresql_no_reader_waits_and_afterwards_the_second_hears_of_it(world: World):
-    first, second = world.readers
+    first, second, _ = world.readers
     assert second.labels("alone") == ["exact"]
     world.let_in(False)
     world.upstream.refused[KEYS["ALONE"]] = (429, b"{}", "30")
@@ -186,6 +189,22 @@ def test_without_postgresql_no_reader_waits_and_afterwards_the_second_hears_of_i
     second.begin("alone", for_s=0.5)
     assert {label for _, _, label in second.told()} == {"stale"}
     assert world.upstream.since(heard_at, KEYS["ALONE"]) == []
+
+
+def test_a_minutes_quota_is_kept_by_all_together_and_used(world: World):
+    for each in world.readers:
+        each.begin("minute", for_s=4.0)
+    began = time.time()
+    answers = [each.told() for each in world.readers]
+    calls = world.upstream.since(began - 1.0, KEYS["MINUTE"])
+    by_reader = [[label for _, _, label in each].count("exact") for each in answers]
+    assert max(calls) < 50  # all within a minute
+    assert len(calls) <= 60
+    # Each of them asked for more than its third, and none for nothing.
+    assert min(len(each) for each in answers) > 40
+    assert len(calls) >= 54, by_reader
+    assert min(by_reader) >= 10, by_reader
+    assert {label for each in answers for _, _, label in each} == {"exact", "stale"}
 
 
 def test_no_secret_is_in_what_is_shared(world: World):

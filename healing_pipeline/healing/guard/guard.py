@@ -29,6 +29,7 @@ from healing_pipeline.healing.guard.cooldowns import (
 from healing_pipeline.healing.guard.ends import count_end
 from healing_pipeline.healing.guard.paths import GuardedSource, Path
 from healing_pipeline.healing.guard.retry_after import retry_after_s
+from healing_pipeline.healing.guard.shares import Key, Use
 from healing_pipeline.healing.strategy import Way
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
@@ -241,6 +242,16 @@ class Guard:
         """Go by what another process has learned; a source we do not have is passed over."""
         if news.source in self._sources:
             take_over(self._sources[news.source], news, now, wall_now)
+
+    def share_out(self, shares: Mapping[Key, int], now: float) -> dict[Key, Use]:
+        """Make no more calls a minute with these keys; and what is made of every metered key."""
+        uses = {}
+        for name, source in self._sources.items():
+            for key_name, bucket in source.buckets.items():
+                key = name, key_name
+                bucket.share = min(bucket.per_minute, shares.get(key, bucket.share))
+                uses[key] = Use(bucket.per_minute, bucket.used(now), bucket.wanted(now))
+        return uses
 
     def seed(
         self,

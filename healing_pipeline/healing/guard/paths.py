@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -100,9 +100,14 @@ class GuardedSource:
     keyless : collection of str
         Names of hosts that take no key although the source has some.
     rules : BreakerRules
+
+    Attributes
+    ----------
+    buckets : Mapping
+        Of the keys that have one, by their names.
     """
 
-    __slots__ = ("_by_names", "budget", "in_order", "name")
+    __slots__ = ("_by_names", "buckets", "budget", "in_order", "name")
 
     def __init__(self, source: Source, keyless: Collection[str], rules: BreakerRules) -> None:
         self.name = source.name
@@ -110,6 +115,9 @@ class GuardedSource:
         limits = {
             key.name: (Breaker(f"key {key.name}", rules), *_limits_of_key(source))
             for key in source.keys
+        }
+        self.buckets: Mapping[str, Bucket] = {
+            name: bucket for name, (_, bucket, _) in limits.items() if bucket is not None
         }
         without_key = (None, None) if source.keys else _limits_of_key(source)
         self._by_names: dict[tuple[str, str | None], Path] = {}
