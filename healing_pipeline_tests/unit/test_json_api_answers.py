@@ -13,7 +13,9 @@ from healing_pipeline.catalog.json_rules import Comparison, Condition, Expect, M
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.reading import Point, Reading, Unreadable
 from healing_pipeline.probing.response import NoAnswer, RequestLine, Response
+from healing_pipeline.providers.json_api.columns import read_columns
 from healing_pipeline.providers.json_api.examining import Examiner
+from healing_pipeline.providers.json_api.reading import one_by_one
 from healing_pipeline.providers.json_api.rendering import rendered
 from healing_pipeline_tests.unit.json_api_worlds import HEAD, KEY, NOW, speaker_of
 
@@ -47,7 +49,7 @@ CHALLENGE = b"<html><head><title>Just a moment...</title></head><body>captcha</b
 
 CASES = [
     # a series
-    (SERIES, answer({"data": {"prices": [{"date": "2026-03-03", "close": 2}]}}), "ok", "1 number"),
+    (SERIES, answer({"data": {"prices": [{"date": "2026-03-03", "close": 2}]}}), "ok", "1 row of "),
     (SERIES, answer({"data": {"prices": []}}), "empty", ""),
     (SERIES, answer({"data": {"prices": [{"date": "2026-03-03", "close": None}]}}), "empty", ""),
     (SERIES, answer({"data": {"rows": [1]}}), "invalid_data", "data.prices is missing"),
@@ -86,15 +88,15 @@ CASES = [
     (SERIES, answer({"message": "slow down"}, 429), "rate_limit", "HTTP 429"),
     (SERIES, answer(b"oops", 503), "server_error", "HTTP 503"),
     (SERIES, Response(no_answer=NoAnswer.TIMEOUT, detail="1 s"), "timeout", "1 s"),
-    (TOP, answer([["2026-03-03", 2.5], [1772582400, 3]]), "ok", "2 numbers"),
+    (TOP, answer([["2026-03-03", 2.5], [1772582400, 3]]), "ok", "2 rows of close"),
     (TOP, answer([["2026-03-03"]]), "invalid_data", "[0].1 is missing: the list has 1 entries"),
     # one moment
-    (ONE, answer({"updated": 1772582400, "price": {"amount": 4}}), "ok", "1 number"),
+    (ONE, answer({"updated": 1772582400, "price": {"amount": 4}}), "ok", "1 row of "),
     (ONE, answer({"updated": 1772582400, "price": {"amount": None}}), "empty", "price.amount"),
     (ONE, answer({"updated": True, "price": {"amount": 4}}), "invalid_data", "updated is a bool"),
     (ONE, answer({"updated": 10**15, "price": {"amount": 4}}), "invalid_data", "no plausible"),
     (ONE, answer(b'{"updated": 1772582400, "price": {"amount": 1e999}}'), "invalid_data", "finite"),
-    (AS_TEXT, answer({"t": "1772582400", "p": "4.50"}), "ok", "1 number"),
+    (AS_TEXT, answer({"t": "1772582400", "p": "4.50"}), "ok", "1 row of "),
     (AS_TEXT, answer({"t": "1772582400", "p": "NaN"}), "invalid_data", "p is text"),
     # what must hold
     (expect("status: [200, 404]"), answer(b"gone", 404), "ok", "HTTP 404"),
@@ -246,6 +248,31 @@ EXPECTS = st.builds(
     body=st.lists(CONDITIONS, max_size=2).map(tuple),
     text=st.none() | st.just("a"),
 )
+
+
+ROW = st.dictionaries(st.sampled_from("abt"), VALUES | ODD | SECONDS, min_size=2)
+PLAIN_ROW = st.fixed_dictionaries({"a": VALUES, "b": VALUES | st.none(), "t": SECONDS})
+
+
+@given(
+    rows=st.lists(PLAIN_ROW, max_size=4) | st.lists(PLAIN_ROW | ROW | JSON, max_size=4),
+    names=st.lists(st.sampled_from("abt"), min_size=2, max_size=3, unique=True),
+)
+def test_rows_read_as_columns_say_what_they_say_one_by_one(rows, names):
+    fields = {name: (name,) for name in names[1:]}
+    rules = Read(fields=fields, instrument="W", rows=(), at=(names[0],), interval="rows")
+    at_once = read_columns(rows, rules)
+    if at_once is not None:
+        assert at_once == one_by_one(rows, rules)
+
+
+def test_plain_rows_are_read_as_columns():
+    rows = [{"t": at_s, "v": {"a": at_s / 2}} for at_s in (1772582400, 1772668800)]
+    rules = Read(fields={"a": ("v", "a")}, instrument="W", rows=(), at=("t",), interval="rows")
+    assert read_columns(rows, rules) == one_by_one(rows, rules)
+    of_lists = [[each["t"], each["v"]["a"]] for each in reversed(rows)]
+    rules = Read(fields={"a": ("1",)}, instrument="W", rows=(), at=("0",), interval="rows")
+    assert read_columns(of_lists, rules) == one_by_one(of_lists, rules)
 
 
 @given(

@@ -128,9 +128,8 @@ class Examiner:
             return Finding(FailureClass.EMPTY, str(why_not)), None
         except NotReadableError as why_not:
             return Finding(FailureClass.INVALID_DATA, str(why_not)), None
-        many = len(reading.points)
-        text = "1 number" if many == 1 else f"{many} numbers"
-        return Finding(FailureClass.OK, text), reading
+        text = "1 row" if reading.rows == 1 else f"{reading.rows} rows"
+        return Finding(FailureClass.OK, f"{text} of {', '.join(self.read.fields)}"), reading
 
     def _plain(self, response: Response, line: RequestLine, *, is_success: bool) -> Examined:
         """Judge an answer that may be anything: JSON, a page, a text, nothing."""

@@ -14,6 +14,7 @@ from healing_pipeline.providers.bodies import (
     number,
     sequence,
 )
+from healing_pipeline.providers.json_api.columns import read_columns
 from healing_pipeline.providers.json_api.moments import moment_of
 from healing_pipeline.providers.json_api.paths import found_at, named
 
@@ -36,7 +37,15 @@ def read_value(value: object, rules: Read, answered_at: datetime | None) -> Read
     if rules.rows is None:
         points, as_of = _one_moment(value, rules, answered_at)
         return assembled_reading(rules.instrument, rules.interval, points, as_of)
-    points = list(_rows(value, rules))
+    rows = found_at(value, rules.rows)
+    plain = read_columns(rows, rules)
+    return one_by_one(rows, rules) if plain is None else plain
+
+
+def one_by_one(rows: object, rules: Read) -> Reading:
+    """Read rows with a look at each number, to say which one is wrong."""
+    assert rules.rows is not None, "asked for rows"
+    points = list(_rows(rows, rules))
     if not points:
         raise NothingInItError(f"{named(rules.rows)} holds no number")
     return assembled_reading(rules.instrument, rules.interval, points)
@@ -66,12 +75,12 @@ def _one_moment(
     return points, at
 
 
-def _rows(value: object, rules: Read) -> Iterator[Point]:
+def _rows(rows: object, rules: Read) -> Iterator[Point]:
     assert rules.rows is not None, "asked for rows"
     assert rules.at is not None, "rows have moments"
     place = named(rules.rows)
     base = "" if not rules.rows else place
-    for row_number, row in enumerate(sequence(found_at(value, rules.rows), place)):
+    for row_number, row in enumerate(sequence(rows, place)):
         within = f"{base}[{row_number}]"
         if not isinstance(row, dict | list):
             raise NotReadableError(f"{within} is {kind_of(row)}, expected an object")
