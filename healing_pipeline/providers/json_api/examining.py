@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import orjson
 
@@ -165,11 +166,18 @@ class Examiner:
         return Finding(FailureClass.SLOW, text)
 
     def _verdict(self, status: int, finding: Finding) -> Verdict:
-        failure_class = finding.failure_class or FailureClass.INVALID_DATA
-        return Verdict(failure_class, evidence_line(f"HTTP {status}, {self.name}: {finding.text}"))
+        text = f"HTTP {status}, {self.name}: {finding.text}"
+        if finding.failure_class is FailureClass.OK:
+            return _good(text)
+        return Verdict(finding.failure_class or FailureClass.INVALID_DATA, evidence_line(text))
 
     def _dialect(self) -> Dialect:
         return Dialect(self.name, _nothing, _nothing)
+
+
+@lru_cache(maxsize=1024)
+def _good(text: str) -> Verdict:
+    return Verdict(FailureClass.OK, evidence_line(text))
 
 
 def _nothing(_body: Body, _line: RequestLine) -> Finding | None:
