@@ -21,7 +21,7 @@ from healing_pipeline.catalog.values import Catalog
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact, SnapshotFact
 from healing_pipeline.healing.fidelity import Fidelity
-from healing_pipeline.healing.guard.cooldowns import CooldownNews, Tell
+from healing_pipeline.healing.guard.cooldowns import Cooldown, CooldownNews, Tell
 from healing_pipeline.healing.memory import (
     MOST_SNAPSHOTS,
     PolicyInForce,
@@ -202,9 +202,15 @@ async def open_data_path(
             take=take,
             is_known=parts.knows,
         )
+
+        def hear(news: tuple[CooldownNews, ...]) -> None:
+            _in(loop, parts.engine.take_over, news)
+            if any(isinstance(each, Cooldown) for each in news):
+                memory.look_soon()
+
         limits = SharedLimits(
             memory.url,
-            lambda heard: _in(loop, parts.engine.take_over, heard),
+            hear,
             partial(asked_in, loop, parts.engine.share_out),
         )
         recorder = Recorder(memory.url, folder / "spool", most_bytes=spool_bytes(environ))

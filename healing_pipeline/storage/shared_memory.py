@@ -41,6 +41,8 @@ _SQL = load_statements("shared_memory")
 WORTH_TAKING = timedelta(days=1)
 # Readers of other processes keep snapshots fresh too; their news are not urgent.
 SNAPSHOTS_EVERY_S = 20.0
+# When others were told to wait, what they have is looked for at once, but not all the time.
+HASTENED_EVERY_S = 2.0
 # A clock of another process may be behind ours.
 CLOCK_SKEW = timedelta(seconds=10)
 LISTEN_S = 0.25
@@ -172,6 +174,7 @@ class SharedMemory:
         self._is_known = is_known
         self._url: str | None = None
         self._connected = False
+        self._hastened = False
         self._looked = threading.Event()
         self._stopped = threading.Event()
         self._seen_until = now()
@@ -201,6 +204,13 @@ class SharedMemory:
     def wait(self, seconds: float) -> bool:
         """Wait for the first look to end, found or not; False when it still goes on."""
         return self._looked.wait(seconds)
+
+    def look_soon(self) -> None:
+        """Look for snapshots soon; returns at once.
+
+        For when others were told to wait: what they stored is what readers here will need.
+        """
+        self._hastened = True
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop following. A connection that is just being tried ends by itself."""
@@ -241,13 +251,19 @@ class SharedMemory:
                 self._take(everything(connection, self._sources, self._seen_until))
             self._url, self._connected = address.url, True
             self._looked.set()
-            look_at = monotonic() + SNAPSHOTS_EVERY_S
+            looked_at = monotonic()
+            look_at = looked_at + SNAPSHOTS_EVERY_S
             while not self._stopped.is_set():
                 told = {each.channel for each in listener.notices(LISTEN_S)}
-                if not told and monotonic() < look_at:
+                now = monotonic()
+                is_hastened = self._hastened and now >= looked_at + HASTENED_EVERY_S
+                if not told and not is_hastened and now < look_at:
                     continue
-                is_time = monotonic() >= look_at
-                look_at = monotonic() + SNAPSHOTS_EVERY_S
+                if is_hastened:
+                    self._hastened = False
+                is_time, looked_at = now >= look_at, now
+                if is_time:
+                    look_at = now + SNAPSHOTS_EVERY_S
                 with database.connection() as connection:
                     # A route to cached data is worth nothing without the data.
                     self._take_snapshots(connection)

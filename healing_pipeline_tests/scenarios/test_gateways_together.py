@@ -24,7 +24,7 @@ pytestmark = pytest.mark.processes
 
 READER = Path(__file__).with_name("one_reader.py")
 READY_WITHIN_S = 60.0
-KEY_NAMES = ("ALONE", "FIRST", "SECOND", "DAY", "NEXT", "MINUTE")
+KEY_NAMES = ("ALONE", "FIRST", "SECOND", "DAY", "NEXT", "MINUTE", "NEW")
 KEYS = {name: f"{name.lower()}{'x' * 20}" for name in KEY_NAMES}
 CONFIG = """
 upstreams: real
@@ -35,10 +35,11 @@ sources:
   alone: {SOURCE, keys: {primary: {env: ALONE}}}
   pool: {SOURCE, keys: {primary: {env: FIRST}, spare: {env: SECOND}}}
   daily: {SOURCE, keys: {primary: {env: DAY}, spare: {env: NEXT}}, quota: {per_day: 900}}
+  new: {SOURCE, keys: {primary: {env: NEW}}}
   minute: {SOURCE, keys: {primary: {env: MINUTE}}, quota: {per_minute: 60}}
 endpoints:
 """
-SOURCES = ("alone", "pool", "daily", "minute")
+SOURCES = ("alone", "pool", "daily", "new", "minute")
 SOURCE = "provider: exchange_rate, hosts: {one: 'http://127.0.0.1:%d'}, calendar: always"
 ENDPOINT = (
     "  %s/usd-eur: {path: /v6/pair/USD/EUR, max_age_s: 129600, interval_s: 600, "
@@ -189,6 +190,19 @@ def test_without_postgresql_no_reader_waits_and_afterwards_the_second_hears_of_i
     second.begin("alone", for_s=0.5)
     assert {label for _, _, label in second.told()} == {"stale"}
     assert world.upstream.since(heard_at, KEYS["ALONE"]) == []
+
+
+def test_who_never_asked_has_the_others_data_when_the_key_is_told_to_wait(world: World):
+    first, second, _ = world.readers
+    assert first.labels("new") == ["exact"]
+    world.upstream.refused[KEYS["NEW"]] = (429, b"{}", "30")
+    assert first.labels("new") == ["stale"]
+    told_at = world.upstream.calls[-1][0]
+    time.sleep(2.5)  # nothing else would look within twenty
+    second.begin("new", for_s=0.3)
+    assert {label for _, _, label in second.told()} == {"stale"}
+    assert world.upstream.since(told_at, KEYS["NEW"]) == []
+    world.upstream.refused.clear()
 
 
 def test_a_minutes_quota_is_kept_by_all_together_and_used(world: World):
