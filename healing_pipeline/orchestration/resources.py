@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 
 import dagster as dg
 
@@ -16,6 +17,7 @@ from healing_pipeline.control.attendance import workers_of
 from healing_pipeline.control.lookout import Lookout
 from healing_pipeline.installation import config_path
 from healing_pipeline.session import Session, open_session
+from healing_pipeline.storage.probes import watch_new
 
 _opened: dict[str, Session] = {}
 _caught_up: set[str] = set()
@@ -100,11 +102,19 @@ class HealingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     name_of=name_of,
                     workers=workers_of(sys.argv, os.environ, os.cpu_count() or 1),
                 )
+                _watch_all(session)
                 lookout.start()
                 session.limits.start()
                 _open_parts.callback(lookout.close)
                 _lookouts[self.config_path] = lookout
             return _lookouts[self.config_path]
+
+
+def _watch_all(session: Session) -> None:
+    """Let all that the configuration names be looked at; `healing migrate` need not have run."""
+    spread = Random().random  # noqa: S311 (a schedule, not a secret)  # nosec B311
+    with session.database.connection() as connection:
+        watch_new(connection, session.catalog.endpoints.values(), session.clock.now(), spread)
 
 
 class HealingClientResource(dg.ConfigurableResource):  # type: ignore[type-arg]

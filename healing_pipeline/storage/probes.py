@@ -35,18 +35,37 @@ def seed_schedule(
     -----
     An endpoint that is known keeps its next moment, unless its interval got shorter.
     """
-    watched = sorted(endpoints, key=lambda endpoint: endpoint.id)
-    ids = [each.id for each in watched]
+    rows = _rows(endpoints, now, spread)
     with connection.transaction():
-        _SQL.seed_schedule(
-            connection,
-            endpoints=ids,
-            sources=[each.source for each in watched],
-            next_ats=[now + timedelta(seconds=each.interval_s * spread()) for each in watched],
-            intervals_s=[float(each.interval_s) for each in watched],
-            places=[place_of(each.id) for each in watched],
-        )
-        _SQL.forget_unlisted(connection, endpoints=ids)
+        _SQL.seed_schedule(connection, **rows)
+        _SQL.forget_unlisted(connection, endpoints=rows["endpoints"])
+
+
+def watch_new(
+    connection: Connection[Any],
+    endpoints: Iterable[Endpoint],
+    now: datetime,
+    spread: Callable[[], float],
+) -> None:
+    """Let `endpoints` be watched too, those that nobody watches yet; see `seed_schedule`.
+
+    Whoever looks does so before its first look: there may be nobody else who says what to look at.
+    """
+    with connection.transaction():
+        _SQL.watch_new(connection, **_rows(endpoints, now, spread))
+
+
+def _rows(
+    endpoints: Iterable[Endpoint], now: datetime, spread: Callable[[], float]
+) -> dict[str, list[Any]]:
+    watched = sorted(endpoints, key=lambda endpoint: endpoint.id)
+    return {
+        "endpoints": [each.id for each in watched],
+        "sources": [each.source for each in watched],
+        "next_ats": [now + timedelta(seconds=each.interval_s * spread()) for each in watched],
+        "intervals_s": [float(each.interval_s) for each in watched],
+        "places": [place_of(each.id) for each in watched],
+    }
 
 
 def claim_due(

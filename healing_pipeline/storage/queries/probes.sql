@@ -14,6 +14,13 @@ ON CONFLICT (endpoint) DO UPDATE
                       THEN LEAST(probe_schedule.next_at, EXCLUDED.next_at)
                       ELSE probe_schedule.next_at END;
 
+-- name: watch_new(endpoints, sources, next_ats, intervals_s, places)!
+-- Watch endpoints that nobody watches yet; those that are watched keep what is said of them.
+INSERT INTO probe_schedule (endpoint, source, next_at, interval_s, place)
+SELECT * FROM unnest(:endpoints::text[], :sources::text[], :next_ats::timestamptz[],
+                     :intervals_s::float8[], :places::int[])
+ON CONFLICT (endpoint) DO NOTHING;
+
 -- name: forget_unlisted(endpoints)!
 -- Stop asking what the catalog no longer names.
 DELETE FROM probe_schedule WHERE NOT endpoint = ANY (:endpoints::text[]);
