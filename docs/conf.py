@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "diagrams",
+    "generated",
     "repository_links",
 ]
 exclude_patterns = ["_ext", "_static"]
@@ -39,7 +40,10 @@ myst_fence_as_directive = ["mermaid"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say the types where they help
+autodoc_preserve_defaults = True  # `environ=os.environ`, and not what is in it where this is built
 napoleon_google_docstring = False
+napoleon_use_ivar = True  # a class's attributes as one list
+default_role = "py:obj"  # `name` in a docstring is code, and a link where it is on the site
 
 html_theme = "furo"
 html_title = f"{project} {release}"
