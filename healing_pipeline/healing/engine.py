@@ -43,7 +43,7 @@ class HealingEngine:
     ----------
     catalog : Catalog
     providers : Mapping[str, Provider]
-        By provider name.
+        By provider name; by an endpoint's id where it has one of its own.
     send : Send
         The only way out.
     clock : Clock
