@@ -50,7 +50,9 @@ def texts(description: str) -> Schema:
 
 def duration(description: str) -> Schema:
     """Hours, minutes and seconds as in `1h30m`, or 0."""
-    return {"type": ["string", "integer"], "description": description}
+    # Not the format that JSON Schema calls a duration, which is P1DT2H.
+    examples = ["90s", "5m", "1h30m", 0]
+    return {"type": ["string", "integer"], "examples": examples, "description": description}
 
 
 def choice(names: list[str], description: str) -> Schema:
