@@ -85,12 +85,14 @@ def build_definitions(
     refresh_data = dg.define_asset_job(
         "refresh_market_data",
         selection=[market_data],
+        description="Reads every endpoint as a reader does, and keeps data and labels.",
         executor_def=dg.in_process_executor,
         tags=SHORT,
     )
     report_health = dg.define_asset_job(
         "report_health",
         selection=[health_report],
+        description="Makes a new health_report.",
         executor_def=dg.in_process_executor,
         tags={**SHORT, **LEARN, **LEARN_POD},
     )
@@ -98,6 +100,7 @@ def build_definitions(
         "fold_hours",
         # A text would be parsed, by a library that takes a tenth of a second to load.
         selection=[dg.AssetKey("inner_knowledge")],
+        description="Folds the hours that a late fact belongs to.",
         executor_def=dg.in_process_executor,
         tags={**LEARN, **LEARN_POD},
     )
