@@ -3,8 +3,8 @@
 An nginx with canned answers of the simulator is the upstream, so that it is never what is slow.
 Its answers are read and judged by our gateway like any others. Beside it run, in the same way: a
 plain reverse proxy of Starlette and httpx, and nginx as a reverse proxy, which is the ceiling. Run
-it with ``python benchmarks/gateway.py [SECONDS]``; it needs no database. What is counted is CPU
-time of the gateway's process, all threads, so that other work on the machine does not count.
+it with ``python benchmarks/gateway.py [SECONDS] [--json]``; it needs no database. What is counted is
+CPU time of the gateway's process, all threads, so that other work on the machine does not count.
 
 LiteLLM's proxy, the best known Python gateway, is not run here: its answers cost tokens. Its design
 is published (FastAPI and httpx or aiohttp under uvicorn workers): the plain proxy is that without
@@ -13,6 +13,7 @@ its logic, hence a bound for it.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -73,8 +74,9 @@ class Gateway:
         return sum(each.user + each.system for each in times)
 
 
-def main(seconds: float) -> None:
-    """Measure and print."""
+def measure(seconds: float) -> dict[str, dict[str, dict[str, float]]]:
+    """Figures of each gateway, by kind of body."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="healing-bench-")))
         folder.chmod(0o755)
@@ -92,27 +94,40 @@ def main(seconds: float) -> None:
         free = base - 10
         stack.enter_context(nginx(folder / "origin", origin(folder, canned, ports)))
         ours = stack.enter_context(our_gateway(config, folder, free))
-        print(
-            f"{'':<18} {'requests':>9} {'per CPU s':>10} {'p50 added':>10} {'at load: p50':>13} p99"
-        )
         for kind, prefix in KINDS.items():
             chosen = {name: each for name, each in canned.items() if name.startswith(prefix)}
             (port,) = {urlsplit(each.url).port or 80 for each in chosen.values()}
-            print(f"{kind}, {len(chosen)} connections")
             direct = [[path_of(each.url)] for each in chosen.values()]
             bare = load(folder, port, min(seconds, 2.0), direct[:1])["p50_us"]
-            compare(folder, ours, [[f"/v1/{each}"] for each in chosen], bare, seconds)
+            of_kind = found[f"{kind}, {len(chosen)} connections"] = {}
+            asked = [[f"/v1/{each}"] for each in chosen]
+            of_kind[ours.name] = compare(folder, ours, asked, bare, seconds)
             with plain_proxy(port, free + 1) as other:
-                compare(folder, other, direct, bare, seconds)
+                of_kind[other.name] = compare(folder, other, direct, bare, seconds)
             with nginx(folder / "proxy", reverse_proxy(port, free + 2)) as process:
-                compare(folder, Gateway("nginx", free + 2, process), direct, bare, seconds)
-        print(f"target: {TARGET_PER_CPU_S:,} requests per CPU second")
+                fastest = Gateway("nginx", free + 2, process)
+                of_kind[fastest.name] = compare(folder, fastest, direct, bare, seconds)
+    return found
+
+
+def show(found: dict[str, dict[str, dict[str, float]]]) -> None:
+    """Print a line for each."""
+    print(f"{'':<18} {'requests':>9} {'per CPU s':>10} {'p50 added':>10} {'at load: p50':>13} p99")
+    for kind, of_kind in found.items():
+        print(kind)
+        for name, each in of_kind.items():
+            print(
+                f"  {name:<16} {each['requests']:>9,.0f} {each['per_cpu_s']:>10,.0f} "
+                f"{each['p50_added_us']:>7,.0f} µs {each['p50_us']:>10,.0f} µs "
+                f"{each['p99_us']:,.0f} µs"
+            )
+    print(f"target: {TARGET_PER_CPU_S:,} requests per CPU second")
 
 
 def compare(
     folder: Path, gateway: Gateway, targets: list[list[str]], bare_us: float, seconds: float
-) -> None:
-    """Measure one gateway and print its line."""
+) -> dict[str, float]:
+    """Figures of one gateway."""
     load(folder, gateway.port, 1.0, targets)  # warm
     alone = load(folder, gateway.port, min(seconds, 2.0), targets[:1])
     before = gateway.cpu_s()
@@ -120,11 +135,13 @@ def compare(
     spent = gateway.cpu_s() - before
     # Every request went to the upstream, and its answer passed all checks.
     assert set(told["seen"]) == {"200"}, told["seen"]
-    print(
-        f"  {gateway.name:<16} {told['requests']:>9,} {told['requests'] / spent:>10,.0f} "
-        f"{alone['p50_us'] - bare_us:>7,.0f} µs {told['p50_us']:>10,.0f} µs "
-        f"{told['p99_us']:,.0f} µs"
-    )
+    return {
+        "requests": told["requests"],
+        "per_cpu_s": told["requests"] / spent,
+        "p50_added_us": alone["p50_us"] - bare_us,
+        "p50_us": told["p50_us"],
+        "p99_us": told["p99_us"],
+    }
 
 
 async def canned_answers(catalog: Catalog) -> Mapping[str, Canned]:
@@ -254,5 +271,18 @@ def ready(port: int, process: subprocess.Popen) -> None:
         time.sleep(0.05)
 
 
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("seconds", type=float, nargs="?", default=6.0, help="for each gateway")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    found = measure(given.seconds)
+    if given.json:
+        print(json.dumps(found, indent=2))
+    else:
+        show(found)
+
+
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 6.0)
+    main()

@@ -36,6 +36,7 @@ WEEKS = (1, 2, 4, 8, 52)
 # The document's curve, in per cent of failures healed.
 DOCUMENT = {1: 75.0, 2: 82.0, 4: 91.0, 8: 94.5, 52: 96.0}
 RATES = (36.0, 5.0, 0.7)
+NEAR, SPAN = 0.03, 20
 TARGETS = {36.0: 0.97, 5.0: 0.93, 0.7: 0.87}
 
 out, err = Console(width=150), Console(stderr=True)
@@ -56,11 +57,26 @@ def shares(trace: Trace, outcome: Outcome, floor: Outcome, ceiling: Outcome) -> 
         "headroom": (own - low) / (high - low),
         "weeks": {each: healed(old & (week == each)) for each in WEEKS},
         "first_20_of_new": healed(new),
+        "nearly_there_after": nearly_there(trace, outcome, ceiling),
         "in_outages": healed(old & trace.is_outage),
         "first_attempt": float(outcome.first[old].mean()),
         "seconds": float(outcome.waited_s[old].mean()),
         "tries": float(outcome.tries[old].mean()),
     }
+
+
+def nearly_there(trace: Trace, outcome: Outcome, ceiling: Outcome) -> float | None:
+    """After how many failures a newcomer heals nearly as much as the oracle; None if it never does.
+
+    The first failure from which the next `SPAN` of all newcomers together are at most `NEAR` below
+    the oracle's share of the same.
+    """
+    new = trace.source >= trace.nature.sources
+    for nth in range(int(trace.nth[new].max()) - SPAN if new.any() else 0):
+        where = new & (trace.nth >= nth) & (trace.nth < nth + SPAN)
+        if ceiling.healed[where].mean() - outcome.healed[where].mean() <= NEAR:
+            return float(nth)
+    return None
 
 
 def mean_of(found: list[dict[str, Any]]) -> dict[str, Any]:

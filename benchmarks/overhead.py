@@ -6,18 +6,20 @@ and the rest of the engine. The second is wall time over calls of bare httpx and
 same simulated upstream; calls of all kinds take turns, so that a slow moment of the machine falls
 on each. Facts are handed over and dropped: storing them is another thread's work and is not in it.
 
-Run it with ``python benchmarks/overhead.py [calls]``; it needs no database.
+Run it with ``python benchmarks/overhead.py [calls] [--json]``; it needs no database.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import statistics
-import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import httpx
@@ -119,10 +121,9 @@ def checked(answer: object) -> None:
     assert answer.fidelity is Fidelity.EXACT, answer
 
 
-async def own_code(catalog: Catalog, sender: HttpSender, calls: int) -> None:
-    """Print CPU microseconds of our own code per healthy read, and its parts."""
-    print(f"our own code per healthy read, CPU µs (target: under {TARGET_US} for a quote)")
-    print(f"{'endpoint':<26} {'bytes':>6} {'request':>8} {'examine':>8} {'engine':>7} {'all':>6}")
+async def own_code(catalog: Catalog, sender: HttpSender, calls: int) -> dict[str, Any]:
+    """CPU microseconds of our own code per healthy read, and its parts, by endpoint."""
+    found = {}
     for name, what in KINDS.items():
         asked = await asked_once(catalog, name, sender)
         request, response = asked.build(), asked.response
@@ -142,18 +143,33 @@ async def own_code(catalog: Catalog, sender: HttpSender, calls: int) -> None:
             ),
             calls,
         )
-        met = "met" if whole < TARGET_US else "missed" if "quote" in what else ""
+        found[name] = {
+            "what": what,
+            "bytes": len(response.body),
+            "request_us": built,
+            "examine_us": examined,
+            "engine_us": whole - built - examined,
+            "all_us": whole,
+        }
+    return found
+
+
+def show_own_code(found: dict[str, Any]) -> None:
+    """Print the first table."""
+    print(f"our own code per healthy read, CPU µs (target: under {TARGET_US} for a quote)")
+    print(f"{'endpoint':<26} {'bytes':>6} {'request':>8} {'examine':>8} {'engine':>7} {'all':>6}")
+    for name, each in found.items():
+        is_met = each["all_us"] < TARGET_US
+        met = "met" if is_met else "missed" if "quote" in each["what"] else ""
         print(
-            f"{name:<26} {len(response.body):6} {built:8.1f} {examined:8.1f} "
-            f"{whole - built - examined:7.1f} {whole:6.1f}  {what:<18} {met}"
+            f"{name:<26} {each['bytes']:6} {each['request_us']:8.1f} {each['examine_us']:8.1f} "
+            f"{each['engine_us']:7.1f} {each['all_us']:6.1f}  {each['what']:<18} {met}"
         )
 
 
-async def over_bare(catalog: Catalog, sender: HttpSender, calls: int) -> None:
-    """Print medians of wall time in microseconds, and what ours is more."""
-    engine = engine_of(catalog, sender.send)
-    print("\nover bare clients, wall µs (median)")
-    print(f"{'endpoint':<22} {'httpx':>7} {'aiohttp':>8} {'ours':>7} {'/httpx':>7} {'/aiohttp':>9}")
+async def over_bare(catalog: Catalog, sender: HttpSender, calls: int) -> dict[str, Any]:
+    """Medians of wall time in microseconds, by endpoint."""
+    engine, found = engine_of(catalog, sender.send), {}
     async with (
         httpx.AsyncClient(trust_env=False, timeout=10.0) as plain,
         aiohttp.ClientSession(trust_env=False) as bare,
@@ -177,24 +193,50 @@ async def over_bare(catalog: Catalog, sender: HttpSender, calls: int) -> None:
                     spent["httpx"].append(by_httpx - began)
                     spent["aiohttp"].append(by_aiohttp - by_httpx)
                     spent["ours"].append(ended - by_aiohttp)
-            one, other, ours = (statistics.median(each) * 1e6 for each in spent.values())
-            print(
-                f"{name:<22} {one:7.0f} {other:8.0f} {ours:7.0f} {ours / one:7.2f} "
-                f"{ours / other:9.2f}"
-            )
+            found[name] = {
+                f"{who}_us": statistics.median(each) * 1e6 for who, each in spent.items()
+            }
+    return found
 
 
-async def measure(calls: int) -> None:
-    """Print both tables."""
+def show_over_bare(found: dict[str, Any]) -> None:
+    """Print the second table, and what ours is more."""
+    print("\nover bare clients, wall µs (median)")
+    print(f"{'endpoint':<22} {'httpx':>7} {'aiohttp':>8} {'ours':>7} {'/httpx':>7} {'/aiohttp':>9}")
+    for name, each in found.items():
+        one, other, ours = each["httpx_us"], each["aiohttp_us"], each["ours_us"]
+        print(
+            f"{name:<22} {one:7.0f} {other:8.0f} {ours:7.0f} {ours / one:7.2f} {ours / other:9.2f}"
+        )
+
+
+async def measure(calls: int) -> dict[str, Any]:
+    """Both tables."""
     with running_simulator(seed=1, scenario="calm") as simulator:
         catalog = drill_catalog(simulator.addresses, load_scenario("calm"))
         sender = HttpSender(new_client(), allowed_hosts(catalog))
         try:
-            await own_code(catalog, sender, calls)
-            await over_bare(catalog, sender, calls)
+            return {
+                "own_code": await own_code(catalog, sender, calls),
+                "over_bare": await over_bare(catalog, sender, calls),
+            }
         finally:
             await sender.aclose()
 
 
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("calls", type=int, nargs="?", default=CALLS)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    found = asyncio.run(measure(given.calls))
+    if given.json:
+        print(json.dumps(found, indent=2))
+        return
+    show_own_code(found["own_code"])
+    show_over_bare(found["over_bare"])
+
+
 if __name__ == "__main__":
-    asyncio.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else CALLS))
+    main()
