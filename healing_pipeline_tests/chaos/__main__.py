@@ -25,6 +25,7 @@ ORDER = (
     "spool_disk_full",
     "no_connection_left",
     "kills",
+    "celery_worker_killed",
     "clocks",
     "two_installations",
     "upgrade",

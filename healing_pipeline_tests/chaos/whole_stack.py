@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "alerts": ("healing_pipeline", "alerts", "run"),
 }
 
+ALL_SOURCES = "[yahoo, fred, polygon, alpha_vantage, exchange_rate]"
 SCENARIO = """\
 name: quiet
 sources: [yahoo, fred, polygon, alpha_vantage, exchange_rate]
@@ -116,6 +117,15 @@ class WholeStack:
         """Every warm process of the stack, as the system lists them."""
         return processes_of(warm_folder(self.state))
 
+    def group_of(self, *words: str) -> list[int]:
+        """The processes of a part, its first one first, by words of their command line."""
+        found = []
+        for each in self.processes():
+            with suppress(psutil.Error):
+                if set(words) <= set(each.cmdline()):
+                    found.append(each.pid)
+        return sorted(found, key=lambda pid: (os.getpgid(pid) != pid, pid))
+
     def check(self) -> None:
         """Raise when the stack itself has ended."""
         if self.process.poll() is not None:
@@ -130,8 +140,20 @@ class WholeStack:
 
 
 @contextmanager
-def whole_stack(requests_per_s: float, say: Callable[[str], None]) -> Iterator[WholeStack]:
-    """Start it in a folder that is removed afterwards, ready when everything answers."""
+def whole_stack(
+    requests_per_s: float,
+    say: Callable[[str], None],
+    profile: str = "local",
+    config: Callable[[int], str] | None = None,
+) -> Iterator[WholeStack]:
+    """Start it in a folder that is removed afterwards, ready when everything answers.
+
+    Parameters
+    ----------
+    config : callable, optional
+        The configuration by the simulator's port, instead of the default one; its sources are to
+        be yahoo and fred.
+    """
     with tempfile.TemporaryDirectory(prefix="hp-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         # Its own user runs the embedded server where we are root.
@@ -141,8 +163,11 @@ def whole_stack(requests_per_s: float, say: Callable[[str], None]) -> Iterator[W
             (folder / file).write_text((ROOT / file).read_text())
         (folder / "config").mkdir()
         text = default_config_text().replace("port: 8900", f"port: {base}")
-        (folder / "config" / "healing_config.yaml").write_text(text)
         scenario = SCENARIO.format(requests_per_s=requests_per_s)
+        if config is not None:
+            text = config(base)
+            scenario = scenario.replace(ALL_SOURCES, "[yahoo, fred]")
+        (folder / "config" / "healing_config.yaml").write_text(text)
         (folder / "quiet.yaml").write_text(scenario)
         environ = {
             each: value for each, value in os.environ.items() if not each.startswith("HEALING_")
@@ -152,7 +177,7 @@ def whole_stack(requests_per_s: float, say: Callable[[str], None]) -> Iterator[W
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "healing_pipeline", "up", "--scenario=quiet.yaml"),
-                    *(f"--port={base - 1}", f"--gateway-port={base - 2}"),
+                    *(f"--port={base - 1}", f"--gateway-port={base - 2}", f"--profile={profile}"),
                 ],
                 cwd=folder,
                 env=environ,
