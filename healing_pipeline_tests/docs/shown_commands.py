@@ -96,6 +96,8 @@ def _mentioned(command: Any, arguments: Sequence[str]) -> str | None:
     if arguments and arguments[0] in subcommands:
         return _mentioned(subcommands[arguments[0]], arguments[1:])
     if subcommands and arguments and not arguments[0].startswith("-"):
+        if PLACEHOLDER.fullmatch(arguments[0]):
+            return None
         return f"{command.name} has no command {arguments[0]}"
     known = options_of(command)
     unknown = [each for each in arguments if each.startswith("--") and each not in known]
