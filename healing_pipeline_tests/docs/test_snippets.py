@@ -178,6 +178,8 @@ def test_every_command_that_prose_names_exists():
         "python -m healing_pipeline_tests.chaos killz --seed 1",
         "python -m healing_pipeline.launcher begin",
         "echo $(healing tost)",
+        "docker compose -f deploy/composed.yaml up",
+        "deploy/secrets/made.sh",
         "unheard-of --option",
     ],
 )
