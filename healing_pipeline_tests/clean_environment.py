@@ -69,7 +69,7 @@ class CleanEnvironment:
         cwd: Path,
         environ: Mapping[str, str] | None = None,
         check: bool = True,
-        timeout_s: float = 90.0,
+        timeout_s: float = 180.0,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of `bin` to its end, in the folder `cwd`; `environ` is told besides.
 

@@ -132,15 +132,17 @@ class HealingClientResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     ::
 
         @dg.asset
-        def closing_prices(healing: HealingClientResource) -> dict[str, float]:
-            answer = healing.client().fetch("yahoo/chart-aapl-1d", accepts={"exact", "stale"})
+        def closing_prices(healing_client: HealingClientResource) -> dict[str, float]:
+            client = healing_client.client()
+            answer = client.fetch("yahoo/chart-aapl-1d", accepts={"exact", "stale"})
             if isinstance(answer, HealingFailed):
                 raise dg.Failure(answer.verdict.evidence)
             return {p.at.isoformat(): p.value for p in answer.reading.points if p.field == "close"}
 
         dg.Definitions(
             assets=[closing_prices],
-            resources={"healing": HealingClientResource(config_path="config/healing_config.yaml")},
+            # The name that it has in our definitions too.
+            resources={"healing_client": HealingClientResource(config_path="healing_config.yaml")},
         )
     """
 

@@ -15,15 +15,13 @@ import dagster as dg
 
 
 def main() -> None:
-    """``MODULE JOB ASSET SENSOR ENDPOINT``."""
-    module, job, asset, sensor, endpoint = sys.argv[1:]
+    """``MODULE JOB ASSET SENSOR``."""
+    module, job, asset, sensor = sys.argv[1:]
     defs = importlib.import_module(module).defs
     defs = defs if isinstance(defs, dg.Definitions) else defs()
     dg.Definitions.validate_loadable(defs)
-    from healing_pipeline.orchestration import sensors
     from healing_pipeline.storage import probes
 
-    sensors.TICK_S = 0.0  # look once, and not for seconds
     with dg.DagsterInstance.get() as instance:
 
         def tick(name: str) -> dg.SensorResult:
@@ -38,14 +36,18 @@ def main() -> None:
             instance=instance, asset_selection=[dg.AssetKey(asset)]
         )
         (said,) = made.asset_materializations_for_node(asset)
-        with defs.resources["healing"].session().database.connection() as connection:
-            probes.hasten(connection, endpoint, datetime.now(UTC))
-        requests = tick(sensor).run_requests
+        session = defs.resources["healing"].session()
+        with session.database.connection() as connection:
+            # Everything is due now, and not within a minute.
+            endpoints = session.catalog.endpoints.values()
+            probes.seed_schedule(connection, endpoints, datetime.now(UTC), lambda: 0.0)
+        # A tick ends when it has something to ask for; on a busy machine the next one has it.
+        requests = next((found for _ in range(4) if (found := tick(sensor).run_requests)), [])
         threads = instance.get_settings("sensors")["use_threads"]
     found = {
         "package": importlib.import_module("healing_pipeline").__file__,
         "metadata": {name: value.value for name, value in said.metadata.items()},
-        "requests": [each.tags["healing/endpoint"] for each in requests],
+        "requests": sorted(each.tags["healing/endpoint"] for each in requests),
         "watched": watched,
         "threads": threads,
     }

@@ -13,11 +13,10 @@ def market_note(healing_client: HealingClientResource) -> dg.MaterializeResult:
     answer = healing_client.client().fetch("yahoo/chart-aapl-1d")
     if isinstance(answer, HealingFailed):
         raise dg.Failure(answer.verdict.evidence)
-    closes = [each for each in answer.reading.points if each.field == "close"]
     return dg.MaterializeResult(
         metadata={
-            "close": closes[-1].value,
-            "day": closes[-1].at.date().isoformat(),
+            "close": answer.reading.newest("close"),
+            "as_of": answer.as_of.isoformat(),
             "fidelity": str(answer.fidelity),
             "healed_by": answer.strategy,
         }
