@@ -40,6 +40,7 @@ from healing_pipeline.storage.local_policy import LocalPolicy
 from healing_pipeline.storage.local_snapshots import MOST as LOCAL_SNAPSHOTS
 from healing_pipeline.storage.local_snapshots import LocalSnapshots
 from healing_pipeline.storage.recorder import Recorder
+from healing_pipeline.storage.redis_cooldowns import redis_cooldowns
 from healing_pipeline.storage.shared_limits import SharedLimits
 from healing_pipeline.storage.shared_memory import WORTH_TAKING, News, SharedMemory
 from healing_pipeline.storage.spool_room import spool_bytes
@@ -190,6 +191,8 @@ async def open_data_path(
 
         def tell(news: CooldownNews) -> None:
             limits.tell(news)
+            if redis is not None:
+                redis.tell(news)
 
         parts = new_engine(catalog, record, tell)
         stack.push_async_callback(parts.sender.aclose)
@@ -213,10 +216,14 @@ async def open_data_path(
             hear,
             partial(asked_in, loop, parts.engine.share_out),
         )
+        redis = redis_cooldowns(environ, hear)
         recorder = Recorder(memory.url, folder / "spool", most_bytes=spool_bytes(environ))
         # In this order: what is recorded last still finds its way, then nobody needs the database.
         stack.push_async_callback(asyncio.to_thread, memory.close)
         stack.push_async_callback(asyncio.to_thread, limits.close)
+        if redis is not None:
+            stack.push_async_callback(asyncio.to_thread, redis.close)
+            redis.start()
         stack.push_async_callback(asyncio.to_thread, recorder.close)
         stack.push_async_callback(asyncio.to_thread, local.write)
         for each in await asyncio.to_thread(local.read, clock.now() - WORTH_TAKING):

@@ -118,6 +118,7 @@ ONLY_IN: dict[str, set[str]] = {
     "dagster_celery": {"celery_runs"},
     "dagster_postgres": {"orchestration"},
     "httpx": {"transport", "simulator", "cli"},
+    "redis": {"storage"},
     "requests": set(),
     "apprise": {"channels"},
     "jinja2": {"channels", "web"},
@@ -347,7 +348,7 @@ def test_every_library_that_is_imported_is_asked_for() -> None:
     """What comes along with another package goes with it, some day."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = settings["project"]["optional-dependencies"]
-    extra = (*extras["second-opinion"], *extras["celery"])
+    extra = (*extras["second-opinion"], *extras["celery"], *extras["redis"])
     asked = {
         each.split("[")[0].split(">")[0].split("<")[0].split("=")[0].strip().replace("-", "_")
         for each in (*settings["project"]["dependencies"], *extra)

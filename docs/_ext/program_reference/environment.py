@@ -23,6 +23,8 @@ OF_THE_PROJECT: dict[str, str] = {
     "HEALING_SPOOL_MB": "Megabytes of facts that may wait on disk for PostgreSQL.",
     "HEALING_SHARDS": "What the sensors of this code location look at, as `1/3,rest`, where "
     "several share an installation.",
+    "HEALING_REDIS_URL": "A Redis by which processes tell each other of cooldowns as well "
+    "([how](../how_to/share_between_machines.md)).",
     "HEALING_BROKER_URL": "The broker of Celery's workers, instead of a Redis of our own "
     "([how](../how_to/run_on_celery.md)).",
     "HEALING_RESULTS_URL": "Where Celery's workers leave results; by default at the broker.",
