@@ -45,6 +45,7 @@ $$;
 -- What happened: attempts, answers, probe results. Their ids come from whoever saw it happen, so
 -- that writing the same fact again (a lost acknowledgement, a replayed spool) changes nothing.
 
+-- Each call, and each use of a strategy, of readers, probes and heal runs.
 CREATE TABLE healing.attempt (
     id uuid PRIMARY KEY,
     -- The order of arrival, for cursors. Writers of facts take turns (see recorder.sql), so that a
@@ -105,6 +106,7 @@ CREATE INDEX decision_by_time ON healing.decision (at);
 CREATE TRIGGER decision_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.decision
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
 
+-- What each reader was given, or that nothing could be; one row a request.
 CREATE TABLE healing.answer (
     request_id uuid PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -128,6 +130,7 @@ CREATE INDEX answer_that_met_a_failure ON healing.answer (at) WHERE failure_clas
 CREATE TRIGGER answer_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.answer
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
 
+-- Each look of the control path's own at an endpoint: one call, nothing healed.
 CREATE TABLE healing.probe_result (
     id uuid PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -165,6 +168,7 @@ CREATE TRIGGER answer_met_a_failure AFTER INSERT ON healing.answer
 
 -- Incidents, from the first bad observation to recovery, and every step they took.
 
+-- An endpoint that fails, from the first bad observation to recovery, as it stands now.
 CREATE TABLE healing.incident (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     endpoint text NOT NULL,
@@ -203,6 +207,7 @@ CREATE INDEX incident_by_endpoint ON healing.incident (endpoint, began_at);
 CREATE INDEX incident_by_time ON healing.incident (began_at);
 CREATE INDEX incident_by_parent ON healing.incident (parent_id) WHERE parent_id IS NOT NULL;
 
+-- Each step of an incident, in their order.
 CREATE TABLE healing.incident_event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     incident_id bigint NOT NULL REFERENCES healing.incident (id),
@@ -292,6 +297,7 @@ CREATE TRIGGER incident_event_is_told AFTER INSERT ON healing.incident_event
 
 -- What healing leaves behind for the next reader: routes and snapshots.
 
+-- What served an endpoint's readers in an incident: tried first, until the primary is well again.
 CREATE TABLE healing.route (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     endpoint text NOT NULL,
@@ -318,6 +324,7 @@ $$;
 CREATE TRIGGER route_is_told AFTER INSERT OR UPDATE ON healing.route
     FOR EACH ROW EXECUTE FUNCTION healing.tell_route();
 
+-- The last good data of each question, for answers that say they are older.
 CREATE TABLE healing.snapshot (
     endpoint text NOT NULL,
     request_key text NOT NULL,
@@ -333,6 +340,7 @@ CREATE INDEX snapshot_by_time ON healing.snapshot (fetched_at);
 
 -- When each endpoint is asked next, and what asking may cost.
 
+-- When each endpoint is looked at next.
 CREATE TABLE healing.probe_schedule (
     endpoint text PRIMARY KEY,
     source text NOT NULL,
@@ -537,6 +545,7 @@ $$;
 CREATE TRIGGER alert_group_is_told AFTER INSERT OR UPDATE ON healing.alert_group
     FOR EACH ROW EXECUTE FUNCTION healing.tell_alert_group();
 
+-- The health of each endpoint over a window, as a run found it.
 CREATE TABLE healing.health_report (
     report_at timestamptz NOT NULL,
     endpoint text NOT NULL,
@@ -716,6 +725,7 @@ CREATE TRIGGER policy_publication_is_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON healing.policy_publication
     FOR EACH STATEMENT EXECUTE FUNCTION healing.refuse_change();
 
+-- The policy in force.
 CREATE VIEW healing.policy_active AS
     SELECT policy.version, policy.fingerprint, policy.document
       FROM healing.policy_publication
@@ -839,6 +849,7 @@ $$;
 
 -- Health by quarter of an hour, so that a day or a month of it is read without reading every fact.
 
+-- What a quarter of an hour came to, for each endpoint: what pages and reports add up.
 CREATE TABLE healing.health_quarter (
     quarter timestamptz NOT NULL, -- when it begins
     endpoint text NOT NULL,
