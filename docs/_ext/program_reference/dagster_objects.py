@@ -16,27 +16,27 @@ from program_reference.markdown import code, sentence, table
 def text() -> str:
     """A table for each kind of definition."""
     found = build_definitions(CONFIG, {})
-    repository = found.get_repository_def()
-    graph = found.resolve_asset_graph()
     assets = [
-        [code(key.to_user_string()), _partitions(graph.get(key)), _told(graph.get(key).description)]
-        for key in sorted(graph.get_all_asset_keys())
+        [code(spec.key.to_user_string()), _partitions(spec.partitions_def), _told(spec.description)]
+        for each in found.assets or ()
+        for spec in each.specs  # type: ignore[union-attr]
     ]
     checks = [
-        [code(key.name), code(key.asset_key.to_user_string()), _told(graph.get(key).description)]
-        for key in sorted(graph.asset_check_keys, key=lambda each: each.name)
+        [code(spec.name), code(spec.asset_key.to_user_string()), _told(spec.description)]
+        for each in found.asset_checks or ()
+        for spec in each.check_specs  # type: ignore[union-attr]
     ]
     jobs = [
         [code(each.name), _told(each.description)]
-        for each in sorted(repository.get_all_jobs(), key=lambda each: each.name)
-        if not each.name.startswith("__")
+        for each in sorted(found.jobs or (), key=lambda each: each.name)
     ]
     sensors = [
-        [code(each.name), _asks(each), _told(each.description)] for each in repository.sensor_defs
+        [code(each.name), _asks(each), _told(each.description)]
+        for each in sorted(found.sensors or (), key=lambda each: each.name)
     ]
     schedules = [
         [code(each.name), code(each.cron_schedule), code(each.job_name)]
-        for each in repository.schedule_defs
+        for each in sorted(found.schedules or (), key=lambda each: each.name)
     ]
     resources = [
         [code(name), _told(getattr(each, "description", None) or type(each).__doc__)]
@@ -44,8 +44,8 @@ def text() -> str:
     ]
     return "\n\n".join(
         [
-            "## Assets", table(["asset", "partitions", "what it is"], assets),
-            "## Asset checks", table(["check", "of", "what it holds"], checks),
+            "## Assets", table(["asset", "partitions", "what it is"], sorted(assets)),
+            "## Asset checks", table(["check", "of", "what it holds"], sorted(checks)),
             "## Jobs", table(["job", "what it does"], jobs),
             "## Sensors", table(["sensor", "requests", "what it does"], sensors),
             "## Schedules", table(["schedule", "when (UTC)", "job"], schedules),
@@ -60,8 +60,7 @@ def _told(description: str | None) -> str:
     return sentence(re.sub(r"``(.+?)``", r"`\1`", first))
 
 
-def _partitions(asset: Any) -> str:
-    partitions: dg.PartitionsDefinition[Any] | None = asset.partitions_def
+def _partitions(partitions: dg.PartitionsDefinition[Any] | None) -> str:
     if partitions is None:
         return ""
     if isinstance(partitions, dg.MultiPartitionsDefinition):

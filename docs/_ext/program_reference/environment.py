@@ -46,6 +46,7 @@ OF_THE_TESTS: dict[str, str] = {
     "HEALING_PIPELINE_TEST_DSN": "A PostgreSQL for the tests, instead of one that they start.",
     "HEALING_BROWSER_TESTS": "`required`: a missing browser fails the tests that need one.",
     "HEALING_REDIS_TESTS": "`required`: the same for Redis.",
+    "HEALING_DEPLOY_TESTS": "`required`: the same for the programs that check `deploy/`.",
     "HEALING_HYPOTHESIS_PROFILE": "`explore`: properties with fresh examples (`make explore`).",
     "HEALING_AUDIT": "`required`: a database of vulnerabilities that cannot be reached fails "
     "`make audit`.",

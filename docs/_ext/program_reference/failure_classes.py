@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from healing_pipeline.healing.strategies import STRATEGIES
 from healing_pipeline.probing.failure_class import FailureClass
-from program_reference.markdown import code, table
+from program_reference.markdown import attributes, code, table
 from program_reference.strategies import failure_classes_of
 
 
 def text() -> str:
-    """A table: whose fault, and who may help."""
+    """A table: what it is, whose fault, and what may help."""
+    told = attributes(FailureClass)
     may_help: dict[FailureClass, list[str]] = {each: [] for each in FailureClass}
     for strategy in STRATEGIES:
         for each in failure_classes_of(strategy):
@@ -17,10 +18,11 @@ def text() -> str:
     rows = [
         [
             code(each),
+            told[each.name],
             "the caller's" if each.is_callers_fault else "the source's",
             ", ".join(may_help[each]) or "nothing",
         ]
         for each in FailureClass
         if each.is_failure
     ]
-    return table(["class", "whose", "what may help"], rows)
+    return table(["class", "what it is", "whose", "what may help"], rows)

@@ -65,7 +65,8 @@ def _situation(
     *,
     has_key: bool,
 ) -> Situation:
-    keys = KEYS if has_key else (None,)
+    # A sister host may ask for no key: a key's failures are cured there.
+    keys = (*KEYS, None) if has_key else (None,)
     stored = Reading("X", "1d", (Point(NOW, "close", 1.0),), NOW)
     return Situation(
         endpoint=_with_substitutes(endpoint),
@@ -80,16 +81,13 @@ def _situation(
         snapshot=Snapshot(NOW - timedelta(minutes=1), stored, b"{}", source.name),
         attempt_timeout_s=1.0,
         source=source,
-        # A sister host may ask for no key: a key's failures are cured there.
-        ways=tuple(
-            Way(host, key) for host in (source.hosts[0], ELSEWHERE) for key in dict.fromkeys((*keys, None))
-        ),
+        ways=tuple(Way(host, key) for host in (source.hosts[0], ELSEWHERE) for key in keys),
         alternates=tuple(
             Alternate(each, its, provider_of(its, each), Way(ELSEWHERE, None))
             for each in others
             for its in [default_catalog().sources[each.source]]
         ),
-    )  # fmt: skip
+    )
 
 
 def _with_substitutes(endpoint: Endpoint) -> Endpoint:

@@ -13,6 +13,7 @@ SCHEMA = Path(__file__).parents[3] / "healing_pipeline" / "storage" / "schema.sq
 BEGIN = re.compile(r"CREATE (?:TABLE|(?P<view>VIEW)) healing\.(?P<name>\w+)(?P<rest>.*)")
 # What begins a line of a table and is no column.
 NO_COLUMN = {"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "EXCLUDE"}
+NEVER_NULL = ("NOT NULL", "PRIMARY KEY", "AS IDENTITY")
 TYPE = re.compile(
     r"(?P<type>[\w.]+(?: precision)?(?:\(\d+\))?(?:\[\])?(?: with time zone)?)(?P<rest>.*)"
 )
@@ -69,7 +70,7 @@ def _read_columns(relation: Relation, body: list[str]) -> None:
             continue
         if words[0] in NO_COLUMN:
             if key := re.match(r"PRIMARY KEY \(([^)]*)\)", definition):
-                relation.key = tuple(each.strip() for each in key[1].split(","))
+                relation.key = tuple(each.strip('" ') for each in key[1].split(","))
         else:
             name, rest = definition.split(maxsplit=1)
             match = TYPE.match(rest)
@@ -77,10 +78,10 @@ def _read_columns(relation: Relation, body: list[str]) -> None:
                 raise ValueError(f"the type of {relation.name}.{name} is not understood: {rest}")
             if "PRIMARY KEY" in match["rest"]:
                 relation.key = (name,)
-            must = "NOT NULL" in match["rest"] or "PRIMARY KEY" in match["rest"]
+            must = any(each in match["rest"] for each in NEVER_NULL)
             told = " ".join(filter(None, [*above, comment]))
             kind = match["type"].removeprefix("healing.")
-            relation.columns.append(Column(name, kind, not must, told))
+            relation.columns.append(Column(name.strip('"'), kind, not must, told))
         above = []
     for column in relation.columns:
         column.may_be_null &= column.name not in relation.key
