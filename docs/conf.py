@@ -48,6 +48,7 @@ default_role = "py:obj"  # `name` in a docstring is code, and a link where it is
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
