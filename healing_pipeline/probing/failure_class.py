@@ -6,7 +6,41 @@ from enum import StrEnum
 
 
 class FailureClass(StrEnum):
-    """What is wrong with a response; `OK` when nothing is."""
+    """What is wrong with a response; `OK` when nothing is.
+
+    Attributes
+    ----------
+    OK
+        Nothing: it may be used.
+    TIMEOUT
+        No complete answer within the time limit of one call.
+    SLOW
+        A good answer that came later than the endpoint's `within_s`.
+    NETWORK_ERROR
+        No answer at all: the name does not resolve, nothing listens, the connection broke.
+    SERVER_ERROR
+        The source says that it failed: a 5xx, or the same in the body of a 200.
+    RATE_LIMIT
+        Too many calls in a moment or a minute; soon it may be asked again.
+    QUOTA_EXHAUSTED
+        The calls of the day or the month are spent.
+    BOT_BLOCK
+        It takes us for a robot: a challenge, a consent page, a block of our address.
+    AUTH_ERROR
+        The key or the session is missing, wrong, revoked or not active yet.
+    PLAN_LIMIT
+        The key is good, and what was asked for is not part of its plan.
+    NOT_FOUND
+        There is no such instrument, series or path.
+    BAD_REQUEST
+        The question is wrong in itself, whoever is asked.
+    INVALID_DATA
+        Not what was asked for: another shape, HTML, cut off, an error passed off as data.
+    EMPTY
+        The right shape with nothing in it.
+    STALE_DATA
+        Good in form and older than it should be: frozen, late, or jumped back.
+    """
 
     OK = "ok"
     TIMEOUT = "timeout"
