@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: deploy-tools deploy-check claims help setup run test check lint audit types unit explore drills soak chaos bench docs screenshots lock clean
 SEED ?= 1
 TRIALS ?=
-PROFILE ?= local
+PROFILE := local
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
