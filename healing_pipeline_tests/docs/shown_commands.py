@@ -53,11 +53,12 @@ def judged(command: Command) -> str | None:
 
 
 def _healing(arguments: Sequence[str]) -> str | None:
-    return parsed(_healing_command(), arguments)
+    return parsed(healing_command(), arguments)
 
 
 @cache
-def _healing_command() -> Any:
+def healing_command() -> Any:
+    """Our own command line, as click has it."""
     from typer.main import get_command
 
     from healing_pipeline.cli.app import app
@@ -90,7 +91,7 @@ def mentioned(arguments: Sequence[str]) -> str | None:
 
     Arguments may be left out there, and options stand without their values.
     """
-    return _mentioned(_healing_command(), [each.strip("[]") for each in arguments])
+    return _mentioned(healing_command(), [each.strip("[]") for each in arguments])
 
 
 def _mentioned(command: Any, arguments: Sequence[str]) -> str | None:

@@ -6,12 +6,13 @@ import re
 from functools import cache
 
 from page_blocks import ROOT, Inline, inline_code, pages, text_of
+from shown_commands import healing_command
 
 PACKAGE = ROOT / "healing_pipeline"
 # Where the names of entry points' groups stand, which look like modules.
 GROUPS = (PACKAGE / "healing/strategies/registry.py", PACKAGE / "providers/registry.py")
 VARIABLE = re.compile(r"(?<![A-Z_])HEALING_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_]|\*)")
-A_FILE = re.compile(r"[\w-]+(?:/[\w.-]+)+\.(?:py|sql|yaml|toml|json|html|css|js)")
+A_FILE = re.compile(r"[\w-]+(?:/[\w.*-]+)+\.(?:py|sql|yaml|toml|json|html|css|js)")
 A_MODULE = re.compile(r"healing_pipeline(?:_tests)?(?:\.\w+)+")
 
 
@@ -53,7 +54,8 @@ def is_ours(named: Inline) -> bool:
 
 
 def is_file(named: Inline) -> bool:
-    return any((start / named.text).exists() for start in places_of(named.page))
+    """Whether there is such a file, or one of such a pattern."""
+    return any(next(start.glob(named.text), None) for start in places_of(named.page))
 
 
 def places_of(page: str):
@@ -87,3 +89,9 @@ def is_there(name: str) -> bool:
 
 def is_group(name: str) -> bool:
     return any(f'"{name}"' in each.read_text(encoding="utf-8") for each in GROUPS)
+
+
+def test_the_readme_has_every_command_of_ours():
+    readme = text_of("README.md")
+    missing = [each for each in healing_command().commands if f"| `healing {each}" not in readme]
+    assert not missing
