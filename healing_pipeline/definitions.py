@@ -30,7 +30,11 @@ from healing_pipeline.orchestration.partitions import require_bearable
 from healing_pipeline.orchestration.pod_sizes import LEARN_POD
 from healing_pipeline.orchestration.prune_job import SHORT, prune
 from healing_pipeline.orchestration.queues import LEARN
-from healing_pipeline.orchestration.resources import HealingClientResource, HealingResource
+from healing_pipeline.orchestration.resources import (
+    HealingClientResource,
+    HealingResource,
+    defined_for,
+)
 from healing_pipeline.orchestration.sensors import probe_sensor, report_sensor, stand_in_sensor
 
 
@@ -67,6 +71,7 @@ def build_definitions(
     all_strategies()
     since = load_settings(path, environ=surroundings).learning_since
     require_bearable(since, tuple(catalog.sources), datetime.now(UTC))
+    defined_for(path)
     shards = watched_shards(catalog, path, surroundings)
     watching = [
         *(probe_sensor(shard) for shard in shards),

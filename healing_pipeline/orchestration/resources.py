@@ -23,6 +23,7 @@ _opened: dict[str, Session] = {}
 _caught_up: set[str] = set()
 _lookouts: dict[str, Lookout] = {}
 _clients: dict[str, HealingClient] = {}
+_defined: list[Path] = []
 _open_parts = ExitStack()
 _opening = threading.RLock()
 
@@ -164,8 +165,13 @@ class HealingClientResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return _clients[self.config_path]
 
 
+def defined_for(config: Path) -> None:
+    """Note of which configuration this process's definitions are, for `open_ahead`."""
+    _defined[:] = [config.resolve()]
+
+
 def open_ahead() -> list[Path]:
-    """Open the session of the configured path before there is a run that needs it.
+    """Open the session of the process's definitions before there is a run that needs it.
 
     For a process that waits for its run: it holds a connection or two, which are looked at before
     they are used, and catches up when its run begins, however long it has waited.
@@ -175,7 +181,7 @@ def open_ahead() -> list[Path]:
     list of Path
         The files it was made of: when one changes, it is out of date.
     """
-    path = config_path(os.environ).resolve()
+    path = _defined[0] if _defined else config_path(os.environ).resolve()
     HealingResource(config_path=str(path)).bare_session()
     return [path]
 

@@ -54,6 +54,14 @@ def test_it_names_the_file_that_makes_it_out_of_date(waiting: Installation) -> N
     assert open_ahead() == [waiting.config.resolve()]
 
 
+def test_it_opens_what_its_definitions_are_of_wherever_that_lies(
+    waiting: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project that ours is part of has its configuration where it likes, and no variable."""
+    monkeypatch.delenv("HEALING_CONFIG")
+    assert open_ahead() == [waiting.config.resolve()]
+
+
 def test_a_run_uses_the_session_that_was_opened_for_it(waiting: Installation) -> None:
     open_ahead()
     ahead = waiting.resource.bare_session()
