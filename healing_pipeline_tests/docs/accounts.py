@@ -23,9 +23,6 @@ NOT_RUN: dict[tuple[str, str, str], str] = {
     ("docs/reference/dashboard_pages.md", "yaml", "scrape_configs"): (
         "read by Prometheus, which is not installed; parsed only"
     ),
-    ("docs/how_to/use_in_an_existing_project.md", "sh", "/control/faults"): (
-        "run by distribution/test_examples.py, against a simulator of its own"
-    ),
     ("docs/reference/dashboard_pages.md", "markdown", "badge"): "shows a picture of the reader's",
 }
 
