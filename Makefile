@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: deploy-tools deploy-check claims help setup run test check lint audit types unit explore drills soak chaos bench docs screenshots lock clean
+.PHONY: deploy-tools deploy-check claims help setup run test check lint audit types unit explore drills soak chaos bench docs docs-links screenshots lock clean
 SEED ?= 1
 TRIALS ?=
 PROFILE := local
@@ -72,8 +72,11 @@ bench: setup ## what a read costs, and the same faults played to other tools (fe
 
 docs: setup ## build the documentation into build/docs; a link to nowhere is an error
 	@$(BIN)/python scripts/fetch_mermaid.py
-	@$(BIN)/python -m sphinx -b html -W --keep-going -j auto -q -d build/docs-read docs build/docs
+	@$(BIN)/python -m sphinx -b html -W --keep-going -j auto -d build/docs-read docs build/docs
 	@echo "Open build/docs/index.html"
+
+docs-links: setup ## ask for every link of the documentation that leaves it (needs the network); minutes
+	@$(BIN)/python -m sphinx -b linkcheck -d build/docs-read docs build/docs-links
 
 screenshots: setup ## take the pictures in docs/pictures anew, from a real run (needs chromium); a minute
 	@$(BIN)/python scripts/take_screenshots.py
