@@ -15,6 +15,7 @@ from healing_pipeline.catalog.reading import read_text
 from healing_pipeline.catalog.second_opinion_section import SECTION
 from healing_pipeline.catalog.settings import DEFAULT_SIMULATOR_PORT, load_settings
 from healing_pipeline.cli.console import err, out, print_json
+from healing_pipeline.cli.dagster_settings import of_instance
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog
 from healing_pipeline.providers.registry import provider_names
@@ -68,9 +69,11 @@ def check(config: Path, *, as_json: bool) -> int:
         problems += _without_sdk(config, text)
     errors = sum(each.severity == "error" for each in problems)
     warning = None if errors else _of_database()
+    dagster = of_instance()
     if as_json:
         found = {"path": str(config), "problems": [asdict(each) for each in problems]}
-        print_json(found if warning is None else {**found, "database": warning})
+        found |= {} if warning is None else {"database": warning}
+        print_json(found | ({"dagster": dagster} if dagster else {}))
         return 1 if errors else 0
     for each in problems:
         place = f"{config}:{each.line}: {each.severity}:"
@@ -80,8 +83,8 @@ def check(config: Path, *, as_json: bool) -> int:
     if errors:
         err.print(f"{errors} error{'s' if errors > 1 else ''}. Nothing was started or changed.")
         return 1
-    if warning is not None:
-        out.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    for warned in (*([] if warning is None else [warning]), *dagster):
+        out.print(f"warning: {warned}", markup=False, soft_wrap=True)
     catalog = load_catalog(config, os.environ)
     out.print(
         f"{config}: {len(catalog.sources)} sources, {len(catalog.endpoints)} endpoints, "
