@@ -9,20 +9,29 @@ from program_reference.strategies import failure_classes_of
 
 
 def text() -> str:
-    """A table: what it is, whose fault, and what may help."""
+    """A table of what each is and whose fault; below it, what may help against each."""
     told = attributes(FailureClass)
-    may_help: dict[FailureClass, list[str]] = {each: [] for each in FailureClass}
-    for strategy in STRATEGIES:
-        for each in failure_classes_of(strategy):
-            may_help[each].append(code(strategy.name))
+    failures = [each for each in FailureClass if each.is_failure]
     rows = [
         [
             code(each),
             told[each.name],
             "the caller's" if each.is_callers_fault else "the source's",
-            ", ".join(may_help[each]) or "nothing",
         ]
-        for each in FailureClass
-        if each.is_failure
+        for each in failures
     ]
-    return table(["class", "what it is", "whose", "what may help"], rows)
+    helping = [f"- {code(each)}: {', '.join(may_help(each)) or 'nothing'}" for each in failures]
+    return "\n\n".join(
+        [
+            table(["class", "what it is", "whose"], rows),
+            "## What may help",
+            "In the order in which they are tried untaught; each says itself whether it fits "
+            "([strategies](strategies.md)).",
+            "\n".join(helping),
+        ]
+    )
+
+
+def may_help(failure: FailureClass) -> list[str]:
+    """The strategies that may help against it, as code."""
+    return [code(each.name) for each in STRATEGIES if failure in failure_classes_of(each)]
