@@ -23,8 +23,13 @@ from dagster._utils.tags import TagConcurrencyLimitsCounter
 class EagerRunCoordinator(QueuedRunCoordinator):
     """Launches a submitted run at once, or queues it when a limit is reached.
 
-    Configured as `QueuedRunCoordinator` is, and by ``asset_tags``: keys of tags that a run takes
-    over from its assets, where it has none of that key and they all have the same.
+    Configured as `QueuedRunCoordinator` is, and by what follows.
+
+    Parameters
+    ----------
+    asset_tags : sequence of str
+        Keys of tags that a run takes over from its assets, where it has none of that key and they
+        all have the same.
 
     Notes
     -----

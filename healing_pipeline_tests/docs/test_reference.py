@@ -186,6 +186,14 @@ def test_each_thing_in_dagster_says_what_it_is(reference):
     assert not re.search(r"\|\s*\|$", told, re.MULTILINE)
 
 
+def test_each_setting_of_ours_in_dagster_yaml_says_what_it_is(reference):
+    told = {
+        (each.__name__, name): said for each, name, _, said in reference.dagster_yaml.settings()
+    }
+    assert {"prewarmed", "asset_tags", "silent_s"} <= {name for _, name in told}
+    assert [setting for setting, said in told.items() if not said] == []
+
+
 @pytest.mark.parametrize(
     ("docstring", "prose", "told"),
     [

@@ -12,6 +12,7 @@ MADE = {
     "command-line": "command_line",
     "configuration": "configuration",
     "dagster": "dagster_objects",
+    "dagster-yaml": "dagster_yaml",
     "environment": "environment",
     "errors": "errors",
     "failure-classes": "failure_classes",

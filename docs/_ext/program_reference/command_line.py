@@ -14,7 +14,7 @@ from typing import Any
 from typer.main import get_command
 
 from healing_pipeline.cli.app import app
-from program_reference.markdown import code, sentence, table
+from program_reference.markdown import as_markdown, code, sentence, table
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -49,7 +49,7 @@ def _section(name: str, command: Any) -> str:
 
 
 def _prose(said: str) -> str:
-    return re.sub(r"``(.+?)``", r"`\1`", inspect.cleandoc(said))
+    return as_markdown(inspect.cleandoc(said))
 
 
 def _spelled(shown: str) -> str:

@@ -10,7 +10,7 @@ import dagster as dg
 
 from healing_pipeline.definitions import build_definitions
 from program_reference.default_catalog import CONFIG
-from program_reference.markdown import code, sentence, table
+from program_reference.markdown import as_markdown, code, sentence, table
 
 
 def text() -> str:
@@ -57,7 +57,7 @@ def text() -> str:
 def _told(description: str | None) -> str:
     """The first paragraph, as Markdown."""
     first = (description or "").strip().split("\n\n", 1)[0]
-    return sentence(re.sub(r"``(.+?)``", r"`\1`", first))
+    return sentence(as_markdown(first))
 
 
 def _partitions(partitions: dg.PartitionsDefinition[Any] | None) -> str:

@@ -33,14 +33,18 @@ def sentence(text: str) -> str:
 def docstring(documented: object) -> str:
     """The prose of a docstring, its sections left out, as Markdown."""
     prose = re.split(r"\n[A-Z][a-z]+\n-{3,}\n", inspect.getdoc(documented) or "")[0]
-    # What is code in reStructuredText and in our docstrings is code here.
-    return re.sub(r"``(.+?)``", r"`\1`", prose).strip()
+    return as_markdown(prose)
+
+
+def as_markdown(said: str) -> str:
+    """What is code in reStructuredText, and so in our docstrings, as code."""
+    return re.sub(r"``(.+?)``", r"`\1`", said).strip()
 
 
 def attributes(documented: type) -> dict[str, str]:
-    """What the section `Attributes` of a numpy docstring says of each, by name."""
+    """What `Attributes`, or `Parameters`, of a numpy docstring says of each, by name."""
     found = re.search(
-        r"\nAttributes\n-{3,}\n(.*?)(?=\n[A-Z][a-z]+\n-{3,}\n|\Z)",
+        r"\n(?:Attributes|Parameters)\n-{3,}\n(.*?)(?=\n[A-Z][a-z]+\n-{3,}\n|\Z)",
         inspect.getdoc(documented) or "",
         re.DOTALL,
     )
@@ -52,4 +56,4 @@ def attributes(documented: type) -> dict[str, str]:
         else:
             for name in names:
                 told[name] = f"{told.get(name, '')} {line.strip()}".strip()
-    return told
+    return {name: as_markdown(said) for name, said in told.items()}
