@@ -90,7 +90,9 @@ def celery_parts(state_dir: Path, environ: Mapping[str, str]) -> Iterator[Celery
     given = environ.get(BROKER_VARIABLE, "").strip()
     if given:
         require_broker(given)
-        yield CeleryParts(RUN_LAUNCHER, addresses(given), workers)
+        yield CeleryParts(
+            RUN_LAUNCHER, addresses(given, environ.get(RESULTS_VARIABLE, "")), workers
+        )
         return
     program = shutil.which("redis-server", path=environ.get("PATH"))
     if program is None:
@@ -106,13 +108,14 @@ def celery_parts(state_dir: Path, environ: Mapping[str, str]) -> Iterator[Celery
         )
 
 
-def addresses(broker: str) -> dict[str, str]:
+def addresses(broker: str, results: str = "") -> dict[str, str]:
     """The variables that dagster.yaml names: the broker, and where results are kept.
 
     RabbitMQ keeps none that another process could read; the workers are asked instead.
     """
     is_redis = urlsplit(broker).scheme.startswith("redis")
-    return {BROKER_VARIABLE: broker, RESULTS_VARIABLE: broker if is_redis else "disabled://"}
+    kept = results.strip() or (broker if is_redis else "disabled://")
+    return {BROKER_VARIABLE: broker, RESULTS_VARIABLE: kept}
 
 
 def require_broker(url: str) -> None:

@@ -72,6 +72,9 @@ def test_a_broker_of_ones_own_is_used_as_it_is_and_no_redis_is_started(tmp_path:
             with celery.celery_parts(tmp_path, {URL: url}) as parts:
                 assert parts.variables == {URL: url, celery.RESULTS_VARIABLE: results}
                 assert [each.name for each in parts.extras] == ["heal_worker", "learn_worker"]
+        elsewhere = {URL: f"amqp://127.0.0.1:{port}//", celery.RESULTS_VARIABLE: "redis://other/1"}
+        with celery.celery_parts(tmp_path, elsewhere) as parts:
+            assert parts.variables == elsewhere
 
 
 def refusal(state: Path, environ: dict[str, str]) -> str:
