@@ -40,6 +40,8 @@ class World:
         The working folder, with `config/healing_config.yaml` in it.
     environ : dict of str to str
     simulator : RunningSimulator
+    paths : frozenset of str
+        All that the gateway answers besides data.
     gateway : callable
         Asks it: a request to its response.
     """
@@ -47,6 +49,7 @@ class World:
     folder: Path
     environ: dict[str, str]
     simulator: RunningSimulator
+    paths: frozenset[str]
     gateway: Callable[[httpx.Request], httpx.Response]
 
     @contextmanager
@@ -110,6 +113,8 @@ def snippets_world(folder: Path, database_url: str) -> Iterator[World]:
             opened = open_data_path(config, whole)
             path = runner.run(opened.__aenter__())
             around = Pages(path, load_settings(config, environ=whole), frozenset({"127.0.0.1"}))
+            application = around.application(lambda: {"ready": True})
+            paths = frozenset(each.path for each in application.routes)
             transport = httpx.ASGITransport(gateway_on(path, None, around))
 
             async def ask(request: httpx.Request) -> httpx.Response:
@@ -117,7 +122,7 @@ def snippets_world(folder: Path, database_url: str) -> Iterator[World]:
                     return await client.send(request)
 
             try:
-                yield World(folder, environ, simulator, lambda asked: runner.run(ask(asked)))
+                yield World(folder, environ, simulator, paths, lambda asked: runner.run(ask(asked)))
             finally:
                 around.close()
                 runner.run(opened.__aexit__(None, None, None))

@@ -16,7 +16,7 @@ import shown_commands
 import shown_yaml
 import yaml
 from accounts import ELSEWHERE, NOT_RUN, SHOWN
-from page_blocks import ROOT, Block, blocks, blocks_of, inline_code, pages
+from page_blocks import ROOT, Block, blocks, blocks_of, inline_code, pages, text_of
 from shell_lines import commands
 from snippets_world import World, snippets_world
 
@@ -199,6 +199,17 @@ def test_a_command_that_is_wrong_is_found(wrong):
 )
 def test_a_configuration_that_is_wrong_is_found(wrong):
     assert shown_yaml.judged(wrong) is not None
+
+
+def test_every_path_of_the_gateway_is_on_the_page_of_its_paths(world):
+    page = text_of("docs/reference/http_api.md")
+    # Those of reports and data are made from the OpenAPI document.
+    missing = [
+        each
+        for each in world.paths
+        if f"`{each}`" not in page and not each.startswith(("/reports", "/v1", "/proxy"))
+    ]
+    assert not missing
 
 
 def test_a_reading_that_the_gateway_does_not_have_is_found(world):
