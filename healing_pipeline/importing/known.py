@@ -31,7 +31,7 @@ class Provider:
         Of questions it knows.
     needs : tuple of str
         Parameters without which it is none.
-    key : (KeyPlace, name) pairs
+    keys : (KeyPlace, name) pairs
         Where other tools may send its key; empty for one without keys.
     variable : str
         Which is to hold the key where the file holds the key itself.
