@@ -68,7 +68,7 @@ def with_workers(times: int, burst: int) -> Times:
             Launcher.WARM,
             times,
             burst,
-            say,
+            lambda what: say(what.replace(f"{Launcher.WARM}:", "celery:")),
             settings={**settings_of(Path.cwd()), "run_launcher": dict(parts.run_launcher)},
             beside=lambda databases, place, config: workers(parts, databases, place, config),
         )
