@@ -89,6 +89,10 @@ lock: ## resolve the dependencies anew and write requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  -c requirements.lock --output-file deploy/requirements-build.txt deploy/requirements-build.in
 
+claims: setup ## measure what docs/claims.md says, twenty minutes (QUICK=1, ONLY=launch); writes the page
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python benchmarks/claims.py $(if $(QUICK),--quick) $(foreach each,$(ONLY),--only $(each))
+
 deploy-tools: setup
 	@$(BIN)/python deploy/fetch_tools.py $(VENV)/deploy-tools
 

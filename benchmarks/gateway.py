@@ -3,8 +3,8 @@
 An nginx with canned answers of the simulator is the upstream, so that it is never what is slow.
 Its answers are read and judged by our gateway like any others. Beside it run, in the same way: a
 plain reverse proxy of Starlette and httpx, and nginx as a reverse proxy, which is the ceiling. Run
-it with ``python benchmarks/gateway.py [SECONDS] [--json]``; it needs no database. What is counted is
-CPU time of the gateway's process, all threads, so that other work on the machine does not count.
+it with ``python benchmarks/gateway.py [SECONDS] [--json]``; it needs no database. What is counted
+is CPU time of the gateway's process, all threads, so that other work on the machine does not count.
 
 LiteLLM's proxy, the best known Python gateway, is not run here: its answers cost tokens. Its design
 is published (FastAPI and httpx or aiohttp under uvicorn workers): the plain proxy is that without

@@ -125,6 +125,7 @@ def catalog_of(port: int, count: int) -> Catalog:
         MappingProxyType({SOURCE: source}),
         MappingProxyType({each.id: each for each in endpoints}),
         Upstreams.REAL,
+        private_hosts=frozenset({("127.0.0.1", port)}),
     )
 
 
@@ -351,7 +352,9 @@ async def lag(each: Bench, seconds: float) -> dict[str, Any]:
     }
 
 
-async def measure(only: str | None, count: int, seconds: float) -> dict[str, Any]:
+async def measure(
+    only: str | None, count: int, seconds: float, *, alone: bool = False
+) -> dict[str, Any]:
     """Measure what is wanted, one after the other."""
     report: dict[str, Any] = {"endpoints": count, "load_before": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as name:
@@ -365,9 +368,10 @@ async def measure(only: str | None, count: int, seconds: float) -> dict[str, Any
             with stub(0.0) as port, drill_database() as url:
                 async with bench(url, port, count, folder) as each:
                     report["cpu"] = await cpu(each, port, ROUNDS)
-                with exporter(folder) as process:
-                    catalog = catalog_of(port, count)
-                    report["blackbox"] = await blackbox(process, port, catalog, ROUNDS)
+                if not alone:
+                    with exporter(folder) as process:
+                        catalog = catalog_of(port, count)
+                        report["blackbox"] = await blackbox(process, port, catalog, ROUNDS)
         if only in (None, "lag"):
             with stub(COLD_DELAY_S) as port, drill_database() as url:
                 async with bench(url, port, count, folder) as each:
@@ -393,7 +397,7 @@ def table_of(report: dict[str, Any]) -> Table:
         said = "elsewhere" if server_us is None else f"{server_us:.0f} µs"
         table.add_row("  CPU of PostgreSQL per probe", said, "")
         table.add_row("  connections made", str(told["connections_made"]), "0")
-        told = report["blackbox"]
+    if (told := report.get("blackbox")) is not None:
         table.add_row(f"{BLACKBOX}, nothing stored", f"{told['probes_per_cpu_s']:,.0f}", "")
         table.add_row("  CPU per probe", f"{told['cpu_us_per_probe']:.0f} µs", "")
     if (told := report.get("lag")) is not None:
@@ -410,14 +414,15 @@ def main() -> None:
     parser.add_argument("--only", choices=["cold", "cpu", "lag"])
     parser.add_argument("--endpoints", type=int, default=ENDPOINTS)
     parser.add_argument("--seconds", type=float, default=LAG_S, help="of the lag measurement")
+    parser.add_argument("--alone", action="store_true", help="without the exporter beside it")
     parser.add_argument("--json", action="store_true")
     said = parser.parse_args()
-    if said.only in (None, "cpu") and shutil.which(BLACKBOX) is None:
+    if not said.alone and said.only in (None, "cpu") and shutil.which(BLACKBOX) is None:
         sys.exit(
             f"{BLACKBOX} is not installed, and the figure means little alone. Install it with "
-            f"`apt-get install {BLACKBOX}`, or measure the rest: --only cold, --only lag."
+            f"`apt-get install {BLACKBOX}`, or leave it out: --alone."
         )
-    report = asyncio.run(measure(said.only, said.endpoints, said.seconds))
+    report = asyncio.run(measure(said.only, said.endpoints, said.seconds, alone=said.alone))
     if said.json:
         json.dump(report, sys.stdout, indent=1)
         return
