@@ -175,6 +175,8 @@ def test_the_page_of_the_http_api_has_every_header_and_each_kind_of_problem(refe
         assert f"| `{each}` |" in told
     for each in ("X-Healing-Accept", "X-Healing-Fidelity", "Retry-After"):
         assert f"| `{each}` |" in told
+    assert "| `limit` | `/reports/all` | integer, 1 to 10,000 (200) |" in told
+    assert "| `limit` | `/reports/{structure}` | integer, 1 to 10,000 (1,000) |" in told
     assert "/problems/unknown-endpoint" in reference.http_problems.text()
 
 

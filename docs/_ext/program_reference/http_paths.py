@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from healing_pipeline.reporting.structures import STRUCTURES
 from healing_pipeline.web.openapi import openapi_document
 from program_reference.default_catalog import default_catalog
 from program_reference.markdown import code, sentence, table
@@ -15,19 +16,21 @@ def text() -> str:
     document = openapi_document(default_catalog())
     components = document["components"]
     paths: dict[str, str] = {}
-    parameters: dict[str, tuple[str, str, set[str]]] = {}
+    # By name and what it takes, which may differ from path to path.
+    parameters: dict[tuple[str, str], tuple[str, list[str]]] = {}
     for path, item in document["paths"].items():
         shown = _pattern(path)
         paths.setdefault(shown, _summary(shown, item["get"]["summary"]))
         for each in item["get"].get("parameters", ()):
             if "$ref" in each or path.startswith("/v1/"):
                 continue
-            takes = _taken(each["schema"])
-            known = parameters.setdefault(each["name"], (each["description"], takes, set()))
-            known[2].add("/reports/*" if path.startswith("/reports/") else shown)
+            named = each["name"], _taken(each["schema"])
+            _, on = parameters.setdefault(named, (each["description"], []))
+            if shown not in on:
+                on.append(shown)
     rows = [
-        [code(name), ", ".join(map(code, sorted(on))), takes, sentence(told)]
-        for name, (told, takes, on) in parameters.items()
+        [code(name), ", ".join(map(code, _together(on))), takes, sentence(told)]
+        for (name, takes), (told, on) in parameters.items()
     ]
     asking = [
         [code(each["name"]), _taken(each["schema"]), sentence(each["description"])]
@@ -55,6 +58,14 @@ def _pattern(path: str) -> str:
     return "/proxy/{source}/{path}" if path.startswith("/proxy/") else path
 
 
+def _together(paths: list[str]) -> list[str]:
+    """Paths, those of all structures as one."""
+    every = [f"/reports/{name}" for name in STRUCTURES]
+    if not set(every) <= set(paths):
+        return paths
+    return [each for each in paths if each not in every] + ["/reports/{structure}"]
+
+
 def _summary(pattern: str, summary: str) -> str:
     return {
         "/v1/{source}/{name}": "An endpoint of the catalogue, by its id; further parameters are "
@@ -66,7 +77,9 @@ def _summary(pattern: str, summary: str) -> str:
 def _taken(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(map(code, schema["enum"]))
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    span = f", {low:g} to {schema['maximum']:,g}" if "maximum" in schema else ""
-    default = f" ({schema['default']:g})" if isinstance(schema.get("default"), int) else ""
+    if "exclusiveMinimum" in schema:
+        span = f", over {schema['exclusiveMinimum']:g} up to {schema['maximum']:,g}"
+    else:
+        span = f", {schema['minimum']:g} to {schema['maximum']:,g}" if "minimum" in schema else ""
+    default = f" ({schema['default']:,})" if isinstance(schema.get("default"), int) else ""
     return f"{schema['type']}{span}{default}"
