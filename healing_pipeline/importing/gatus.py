@@ -34,6 +34,7 @@ _KINDS = {
     "grpcs": "calls gRPC",
     "domain": "looks a domain's registration up",
 }
+_KINDS_BY_SECTION = {"dns": "asks a name server", "grpc": "calls gRPC", "ssh": "signs in by SSH"}
 _ONLY_GET = "only GET over HTTP is carried over"
 # Settings of the client without which another answer comes.
 _CHANNELS = {
@@ -169,8 +170,9 @@ def _why_not(entry: Mapping, url: str) -> str | None:
     """What keeps an endpoint from being asked here."""
     if _text(entry.get("enabled")) == "false":
         return "it is switched off there"
-    if entry.get("dns") is not None:
-        return f"asks a name server; {_ONLY_GET}"
+    for section, kind in _KINDS_BY_SECTION.items():
+        if entry.get(section) is not None:
+            return f"{kind}; {_ONLY_GET}"
     if has_variable(url.partition("://")[0]):
         return "its URL begins with a variable"
     try:

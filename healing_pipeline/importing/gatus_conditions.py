@@ -64,11 +64,17 @@ class _NoCounterpartError(Exception):
 def read_conditions(conditions: Iterable[str]) -> Conditions:
     """All conditions of one endpoint, which hold together."""
     gathered = _Gathered()
+    taken = refused = 0
     for each in conditions:
         try:
             gathered.take(each)
+            taken += 1
         except _NoCounterpartError as why:
+            refused += 1
             gathered.notes.append(f"condition {quoted(each)} is not carried over: {why}")
+    if refused and not taken:
+        # To ask for anything else instead would be another monitor under the same name.
+        return Conditions(Expectation(), (), f"nothing is left of it: {'; '.join(gathered.notes)}")
     return gathered.done()
 
 

@@ -35,6 +35,11 @@ def variable_in(text: str) -> str | None:
     return None if match is None else match[1]
 
 
+def variables_in(text: str) -> list[str]:
+    """All variables of a marked text."""
+    return _MARK.findall(text)
+
+
 def readable(text: str) -> str:
     """A marked text for people."""
     return _MARK.sub(lambda match: f"${{{match[1]}}}", text)

@@ -6,7 +6,6 @@ A source is an origin together with a key, since quotas, breakers and keys are a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from healing_pipeline.catalog.secrecy import is_variable_name
 from healing_pipeline.catalog.urls import is_private
 from healing_pipeline.importing.checks import Check, Expectation, Found, LeftOut
 from healing_pipeline.importing.known import Provider
+from healing_pipeline.importing.marks import variables_in
 from healing_pipeline.importing.requests import NoPlaceError, Request, request_of
 from healing_pipeline.importing.secrets import FoundKey
 
@@ -72,7 +72,7 @@ class Placed:
 
 def place(found: Found) -> Placed:
     """Find a source and an id for every check."""
-    placing = _Placing()
+    placing = _Placing(found)
     endpoints: list[Endpoint] = []
     left_out = list(found.left_out)
     for check in found.checks:
@@ -94,12 +94,17 @@ def place(found: Found) -> Placed:
 class _Placing:
     """Sources, names and variables that are taken so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, found: Found) -> None:
         self.sources: dict[tuple[object, ...], Source] = {}
         self.variables: dict[str, str] = {}
         self.private_hosts: dict[str, None] = {}
-        self._names: set[str] = set()
-        self._ids: set[str] = set()
+        self._names = _Names("_", 60)
+        self._ids = _Names("-", 190)
+        self._made_up = _Names("_", 100)
+        for check in found.checks:
+            for text in (check.url, *(value for _, value in check.headers)):
+                for variable in variables_in(text):
+                    self._made_up.keep(variable)
 
     def endpoint(self, check: Check) -> Endpoint:
         notes = list(check.notes)
@@ -136,8 +141,7 @@ class _Placing:
         identity = provider, None if provider else request.origin, told
         known = self.sources.get(identity)
         if known is None:
-            name = _unlike(provider or _name_of(request.origin), self._names, "_", 60)
-            self._names.add(name)
+            name = self._names.take(provider or _name_of(request.origin))
             variable = "" if key is None else self._variable(key, name, request.provider)
             known = Source(name, request.provider, request.origin, key, variable)
             self.sources[identity] = known
@@ -150,26 +154,35 @@ class _Placing:
         usual = provider.variable if provider is not None else f"{source.upper()}_KEY"
         if usual[0].isdigit():
             usual = f"_{usual}"
-        variable = _unlike(usual, self.variables, "_", 100)
+        variable = self._made_up.take(usual)
         self.variables[variable] = key.holds or f"the key of {source}"
         return variable
 
     def _id(self, source: str, name: str) -> str:
         slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower())[:60].strip("-._") or "check"
-        found = _unlike(f"{source}/{slug}", self._ids, "-", 190)
-        self._ids.add(found)
+        return self._ids.take(f"{source}/{slug}")
+
+
+class _Names:
+    """Names that are taken; of two alike the later one gets a number."""
+
+    def __init__(self, mark: str, longest: int) -> None:
+        self._mark, self._longest = mark, longest
+        self._taken: set[str] = set()
+        self._last: dict[str, int] = {}
+
+    def keep(self, name: str) -> None:
+        """Give `name` to nobody."""
+        self._taken.add(name)
+
+    def take(self, wanted: str) -> str:
+        """`wanted`, with a number behind it where it is taken."""
+        base = found = wanted[: self._longest]
+        while found in self._taken:
+            self._last[base] = self._last.get(base, 1) + 1
+            found = f"{base}{self._mark}{self._last[base]}"
+        self._taken.add(found)
         return found
-
-
-def _unlike(wanted: str, taken: Iterable[str], mark: str, longest: int) -> str:
-    """`wanted`, with a number behind it where it is taken."""
-    others = set(taken)
-    if wanted[:longest] not in others:
-        return wanted[:longest]
-    number = 2
-    while f"{wanted[:longest]}{mark}{number}" in others:
-        number += 1
-    return f"{wanted[:longest]}{mark}{number}"
 
 
 def _name_of(origin: str) -> str:

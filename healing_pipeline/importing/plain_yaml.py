@@ -8,7 +8,7 @@ it build millions of nodes. Here what a document comes to is counted while it is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NoReturn, cast
+from typing import NoReturn
 
 import yaml
 
@@ -123,23 +123,21 @@ def _put(into: _Open, value: Value, size: int, line: int) -> None:
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    loader: yaml.SafeLoader | None = None
+    """The parser's events, by libyaml where it is there: it is ten times as fast."""
+    line = 1
     try:
-        loader = yaml.SafeLoader(text)
-        while loader.check_event():
-            yield cast(yaml.Event, loader.get_event())  # type: ignore[no-untyped-call]
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if event.start_mark is not None:
+                line = event.start_mark.line + 1
+            yield event
     except ConfigurationError:
         raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = 1 if mark is None else mark.line + 1
+        line = line if mark is None else mark.line + 1
         _refuse(f"This is not YAML: {error.problem or error.context}.", _FIX, line)
     except Exception:  # a character that YAML does not allow, an escape that PyYAML trips over
-        line = 1 if loader is None else loader.line + 1
         _refuse("This is not YAML.", _FIX, line)
-    finally:
-        if loader is not None:
-            loader.dispose()
 
 
 def _refuse(problem: str, cure: str, line: int) -> NoReturn:

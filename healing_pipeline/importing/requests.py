@@ -50,12 +50,12 @@ def request_of(check: Check, notes: list[str]) -> Request:
     """
     try:
         parts = urlsplit(check.url)
+        userinfo, _, place = parts.netloc.rpartition("@")
+        if has_variable(place) or has_variable(parts.scheme):
+            raise NoPlaceError("a variable in its URL decides which host is asked")
         port = parts.port
     except ValueError:
         raise NoPlaceError("its URL cannot be read") from None
-    userinfo, _, place = parts.netloc.rpartition("@")
-    if has_variable(place) or has_variable(parts.scheme):
-        raise NoPlaceError("a variable in its URL decides which host is asked")
     host = (parts.hostname or "").rstrip(".")
     shown_host = f"[{host}]" if ":" in host else host
     usual = {"http": 80, "https": 443}.get(parts.scheme)

@@ -114,6 +114,15 @@ def test_a_host_in_ones_own_network_is_named_for_the_guard(gatus: Imported) -> N
     assert ("192.168.7.20", 8080) in gatus.catalog.private_hosts
 
 
+@pytest.mark.parametrize("condition", ["[DOMAIN_EXPIRATION] > 720h", "[BODY] != error"])
+def test_an_endpoint_of_which_nothing_is_left_is_not_made_another(condition: str) -> None:
+    why = read_conditions([condition]).why_not
+    assert why is not None
+    assert condition in why
+    assert read_conditions([condition, "[STATUS] == 200"]).why_not is None
+    assert read_conditions([]).why_not is None
+
+
 # Uptime Kuma
 
 
@@ -133,6 +142,21 @@ def test_monitors_of_kuma_become_endpoints(kuma: Imported) -> None:
     assert "ICMP" in kuma.why_not("Router")
     variables = dict(kuma.placed.variables)
     assert "base64" in variables["ADMIN_SHOP_EXAMPLE_KEY"]
+
+
+def test_a_variable_of_the_file_never_holds_another_key(tmp_path: Path) -> None:
+    """Its own key gets a new variable; one that a later monitor reads is not that."""
+    text = f"""
+endpoints:
+- {{name: a, url: "https://a.example/?apikey={SECRET}"}}
+- {{name: b, url: "https://b.example/?apikey=${{A_EXAMPLE_KEY}}"}}
+"""
+    catalog = imported(text, tmp_path).catalog
+    assert catalog is not None
+    assert {name: each.keys[0].env for name, each in catalog.sources.items()} == {
+        "a_example": "A_EXAMPLE_KEY_2",
+        "b_example": "A_EXAMPLE_KEY",
+    }
 
 
 def test_a_list_or_a_mapping_of_monitors_is_taken_as_well() -> None:
