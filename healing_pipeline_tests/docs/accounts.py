@@ -1,13 +1,15 @@
 """How the blocks of the documentation are run: by their language, but for what is named here.
 
 A new page needs no line here while its blocks are of these kinds: `sh` (each command is parsed by
-its own program, `curl` of the gateway is answered by one), `yaml` (laid into a configuration that
-is checked, or Dagster's), `python` (a page's blocks are executed one after the other), `sql`
-(run in a transaction that is rolled back), `json` and `toml` (parsed), `text` (what a program
-prints: not run).
+its own program, those of ours that only look are run, `curl` of the gateway is answered by one),
+`yaml` (laid into a configuration that is checked, or Dagster's), `python` (a page's blocks are
+executed one after the other), `sql` (run in a transaction that is rolled back), `json` and `toml`
+(parsed), `text` (what a program prints: not run).
 """
 
 from __future__ import annotations
+
+import re
 
 # Blocks that a test of their own runs: page, language and the test's file, which names the page.
 ELSEWHERE: dict[tuple[str, str], str] = {
@@ -31,3 +33,9 @@ SHOWN: dict[str, str] = {
     "mermaid": "a diagram; the build of the site draws it",
     "text": "what a program prints",
 }
+
+# Commands of `healing` that change nothing, ask nobody outside and end by themselves: they are run.
+LOOKS_ONLY = re.compile(
+    r"check|alerts( silences| maintenance| deliveries)?|diagnose|(fetch|probe) (yahoo|fred)/\S+"
+    r"|learn --history|prune --dry-run|report( --hours \d+| --digest| --format toon)?|roles --sql"
+)

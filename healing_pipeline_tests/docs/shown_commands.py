@@ -124,7 +124,7 @@ def _make(arguments: Sequence[str]) -> str | None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     for each in arguments:
         name, is_variable, _ = each.partition("=")
-        if is_variable and not re.search(rf"^{name} [?:]?=", text, re.MULTILINE):
+        if is_variable and f"$({name})" not in text:
             return f"the Makefile has no variable {name}"
         if not is_variable and name not in targets():
             return f"the Makefile has no target {name}"

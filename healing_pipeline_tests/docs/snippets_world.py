@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import logging
 import os
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 
 from healing_pipeline.catalog.default import default_config_text
 from healing_pipeline.catalog.settings import load_settings
+from healing_pipeline.cli import main
 from healing_pipeline.data_path import open_data_path
 from healing_pipeline.simulator.control import RunningSimulator, running_simulator
 from healing_pipeline.web.beside import Pages
@@ -60,6 +64,22 @@ class World:
             for name, value in self.environ.items():
                 patch.setenv(name, value)
             yield patch
+
+    def healing(self, arguments: Sequence[str]) -> tuple[int, str]:
+        """Run a `healing` command; its exit code, and what it printed."""
+        written = io.BytesIO()
+        said = io.TextIOWrapper(written, "utf-8", write_through=True)
+        quiet = logging.getLogger("healing_pipeline.storage")  # `healing fetch` makes it so
+        level, code = quiet.level, 0
+        with self.entered() as patch, redirect_stdout(said), redirect_stderr(said):
+            patch.setattr(sys, "argv", ["healing", *arguments])
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                quiet.setLevel(level)
+        return code, written.getvalue().decode()
 
     def curl(self, arguments: Sequence[str]) -> str | None:
         """What is wrong with a `curl` of gateway or simulator; None where it answers."""
