@@ -41,6 +41,17 @@ def test_all_that_is_made_is_on_a_page_and_each_page_asks_for_what_is_made(refer
     assert sorted(asked) == sorted(reference.MADE)
 
 
+def test_every_fence_is_filled_and_nothing_else_of_its_page_changes(reference, monkeypatch):
+    generated = import_module("generated")
+    monkeypatch.setattr(generated, "made", "<{}>".format)
+    for page in pages():
+        shown, text = generated.filled(text_of(page)), text_of(page)
+        assert "{generated}" not in shown, page
+        assert [f"<{name}>" for name in FENCE.findall(text)] == [
+            line for line in shown.splitlines() if line not in text.splitlines()
+        ]
+
+
 def test_nothing_of_the_configuration_is_read_that_the_page_does_not_tell_nor_the_reverse(
     reference,
 ):
