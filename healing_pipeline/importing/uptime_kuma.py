@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from healing_pipeline.catalog.json_rules import SUCCESS, Comparison
@@ -112,7 +113,9 @@ def _text(monitor: Mapping[str, Any], key: str) -> str:
 
 def _number(monitor: Mapping[str, Any], key: str) -> float | None:
     value = monitor.get(key)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return value
 
 
 def _monitor(monitor: Mapping[str, Any], number: int) -> Check | LeftOut:

@@ -271,55 +271,70 @@ def test_a_value_holds_exactly_where_gatus_says_so(
     assert holds == (as_gatus_says(found) in texts)
 
 
+def mostly(usual: st.SearchStrategy[object], odd: st.SearchStrategy[object]) -> object:
+    """Odd in one of six: a monitor with one odd thing in it says more than one of nothing else."""
+    return st.integers(0, 5).flatmap(lambda chance: odd if chance == 5 else usual)
+
+
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-hosts = st.sampled_from(
-    ["a.example", "A.example:8443", "10.0.0.1", "u:p@b.example", "${H}", "[::1]:80", "x y", "ä.de"]
-)
+plain = st.text("abcXYZ01", min_size=1, max_size=8)
+odd_hosts = st.sampled_from(["10.0.0.1", "u:p@b.example", "${H}", "[::1]:80", "x y", "ä.de", ""])
 secrets = st.sampled_from([SECRET, "${TOKEN}", "$LOW", "Bearer ${T}", f"Basic {SECRET}", "a$$b"])
-pairs = st.tuples(st.sampled_from(["q", "apikey", "Key", "a b", "é"]), st.one_of(words, secrets))
+pairs = st.tuples(
+    st.sampled_from(["q", "apikey", "Key", "a b", "é"]), mostly(plain, st.one_of(words, secrets))
+)
 urls = st.builds(
     lambda scheme, host, path, query: (
-        f"{scheme}://{host}/{path}" + ("?" + "&".join(f"{k}={v}" for k, v in query))
+        f"{scheme}://{host}/{path}"
+        + ("?" + "&".join(f"{k}={v}" for k, v in query) if query else "")
     ),
-    st.sampled_from(["https", "http", "tcp", "icmp", "", "HTTPS"]),
-    hosts,
-    st.one_of(words, st.sampled_from(["v1/x", "a/../b", "%2Fx", f"k/{SECRET}", "{today}"])),
+    mostly(st.sampled_from(["https", "http"]), st.sampled_from(["tcp", "icmp", "", "HTTPS"])),
+    mostly(st.sampled_from(["a.example", "B.example:8443"]), odd_hosts),
+    mostly(
+        plain,
+        st.one_of(words, st.sampled_from(["a/../b", "%2Fx", f"k/{SECRET}", "{today}", "a b/ä"])),
+    ),
     st.lists(pairs, max_size=2),
 )
-conditions = st.one_of(
+looked_at = st.sampled_from(
+    ["[STATUS]", "[RESPONSE_TIME]", "[BODY]", "[BODY].a[0].b", "len([BODY].x)", "has([BODY].e)"]
+)
+held_against = st.sampled_from(
+    ["true", "200", "500", "UP", "5m", "pat(*ok*)", "any(1, b)", "12.5", "a b"]
+)
+odd_sides = st.one_of(
     words,
+    st.builds("[BODY].{}".format, words),
+    st.builds("pat({})".format, words),
+    st.builds("any({},{})".format, words, words),
+    st.sampled_from(["[CONNECTED]", "[IP]", "[STATUS]", SECRET, "1e5", "0x1", "5"]),
+)
+conditions = mostly(
     st.builds(
         "{} {} {}".format,
-        st.one_of(
-            st.sampled_from(
-                ["[STATUS]", "[RESPONSE_TIME]", "[BODY]", "[BODY].a[0].b", "len([BODY].x)"]
-            ),
-            st.builds("[BODY].{}".format, words),
-            st.sampled_from(["has([BODY].e)", "[CONNECTED]", "[IP]", "pat(*)", "5"]),
-        ),
+        mostly(looked_at, odd_sides),
         comparisons,
-        st.one_of(
-            words,
-            st.builds("pat({})".format, words),
-            st.builds("any({},{})".format, words, words),
-            st.sampled_from(["true", "200", "[STATUS]", SECRET, "1e5", "0x1", "5m", "pat(*ok*)"]),
-        ),
+        mostly(held_against, odd_sides),
     ),
+    words,
 )
 endpoints = st.fixed_dictionaries(
-    {"url": st.one_of(urls, words)},
+    {"url": mostly(urls, words)},
     optional={
         "name": words,
         "group": words,
-        "method": st.sampled_from(["GET", "get", "POST", ""]),
+        "method": mostly(st.just("GET"), st.sampled_from(["get", "POST", ""])),
         "interval": st.sampled_from(["1s", "5m", "3h", "never", ""]),
-        "headers": st.dictionaries(st.sampled_from(["Accept", "X-Api-Key", "Host", "é"]), secrets),
-        "conditions": st.lists(conditions, max_size=4),
-        "client": st.dictionaries(
-            st.sampled_from(["timeout", "insecure", "oauth2"]), st.sampled_from(["5s", "99s", "x"])
+        "headers": mostly(
+            st.dictionaries(st.sampled_from(["Accept", "X-Api-Key"]), secrets, max_size=1),
+            st.dictionaries(st.sampled_from(["Accept", "X-Api-Key", "Host", "é"]), secrets),
         ),
-        "enabled": st.booleans(),
-        "dns": st.just({"query-name": "x"}),
+        "conditions": st.lists(conditions, max_size=4),
+        "client": mostly(
+            st.just({"timeout": "5s"}),
+            st.dictionaries(st.sampled_from(["timeout", "insecure", "oauth2"]), words),
+        ),
+        "enabled": mostly(st.just(True), st.just(False)),
         "ui": st.just({"hide-url": True}),
     },
 )
@@ -337,9 +352,51 @@ def test_every_endpoint_is_carried_over_or_named_and_what_is_written_is_a_config
         read(text)
     except ConfigurationError:
         return  # refused whole: PyYAML writes what it cannot read
-    found = imported(text, folder)  # raises where our own reading refuses what is written
+    assert_all_accounted_for(imported(text, folder), len(generated))
+
+
+anything = st.one_of(
+    words, st.none(), st.booleans(), st.integers(-5, 700), st.floats(), st.just([])
+)
+codes = mostly(st.sampled_from(["200-299", "404"]), st.sampled_from(["300-399", "299-200", 7]))
+monitors = st.fixed_dictionaries(
+    {
+        "type": mostly(st.sampled_from(["http", "keyword", "json-query"]), anything),
+        "url": mostly(urls, anything),
+    },
+    optional={
+        "name": anything,
+        "active": mostly(st.just(True), anything),
+        "method": mostly(st.just("GET"), st.sampled_from(["POST", None, 3])),
+        "interval": mostly(st.integers(1, 4000), anything),
+        "timeout": mostly(st.integers(1, 60), anything),
+        "accepted_statuscodes": st.lists(codes, max_size=3),
+        "headers": mostly(st.just(f'{{"X-Api-Key": "{SECRET}"}}'), st.one_of(words, anything)),
+        "keyword": mostly(plain, anything),
+        "invertKeyword": st.booleans(),
+        "jsonPath": mostly(st.sampled_from(["$", "$.a[0].b", "a.b"]), anything),
+        "jsonPathOperator": st.sampled_from(["==", "!=", ">", "contains", "~"]),
+        "expectedValue": mostly(st.sampled_from(["1", "UP", "true", 2]), anything),
+        "basic_auth_user": st.one_of(st.just("me"), anything),
+        "basic_auth_pass": st.just(SECRET),
+        "authMethod": mostly(st.sampled_from([None, "basic"]), st.sampled_from(["ntlm", ""])),
+        "notificationIDList": st.just({"1": True}),
+    },
+)
+
+
+@given(generated=st.lists(monitors, min_size=1, max_size=5))
+@example(generated=[{"type": "http", "url": "https://a.example/", "interval": float("nan")}])
+def test_every_monitor_is_carried_over_or_named_and_what_is_written_is_a_configuration(
+    generated: list[dict[str, object]], folder: Path
+) -> None:
+    text = json.dumps({"monitorList": generated})
+    assert_all_accounted_for(imported(text, folder), len(generated))
+
+
+def assert_all_accounted_for(found: Imported, count: int) -> None:
     placed = found.placed
-    assert len(placed.endpoints) + len(placed.left_out) == len(generated)
+    assert len(placed.endpoints) + len(placed.left_out) == count
     ids = [each.id for each in placed.endpoints]
     assert found.catalog is None if not ids else list(found.catalog.endpoints) == ids
     assert SECRET not in found.text
