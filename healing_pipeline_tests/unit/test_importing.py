@@ -387,6 +387,17 @@ monitors = st.fixed_dictionaries(
 
 @given(generated=st.lists(monitors, min_size=1, max_size=5))
 @example(generated=[{"type": "http", "url": "https://a.example/", "interval": float("nan")}])
+@example(
+    generated=[
+        {
+            "type": "json-query",
+            "url": "https://a.example/",
+            "jsonPath": "$.a",
+            "expectedValue": SECRET,
+        },
+        {"type": "keyword", "url": "https://a.example/", "keyword": SECRET},
+    ]
+)
 def test_every_monitor_is_carried_over_or_named_and_what_is_written_is_a_configuration(
     generated: list[dict[str, object]], folder: Path
 ) -> None:
