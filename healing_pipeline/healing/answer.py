@@ -21,6 +21,7 @@ class Answer:
     Attributes
     ----------
     request_id : UUID
+        What its attempts are on record under; `healing explain` takes it.
     endpoint : str
         What was asked.
     fidelity : Fidelity
@@ -64,7 +65,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One strategy of a plan: what became of it, or why it was left out."""
+    """One strategy of a plan: what became of it, or why it was left out.
+
+    Attributes
+    ----------
+    strategy : str
+    because : str
+        ``left out`` or ``did not heal``.
+    evidence : str
+        What was seen, or why it did not fit, for a person.
+    """
 
     strategy: str
     because: str
@@ -78,13 +88,17 @@ class HealingFailed:
     Attributes
     ----------
     request_id : UUID
+        What its attempts are on record under; `healing explain` takes it.
     endpoint : str
+        What was asked.
     verdict : Verdict
         What the first attempt met.
     tried : tuple of Tried
         Every strategy of the plan, used or left out, with its reason.
     attempts : int
+        Upstream calls made, >= 0.
     seconds : float
+        From question to failure.
     retry_after_s : float or None
         Seconds until the source may be asked again, where that is known; always above 0.
     """

@@ -22,6 +22,7 @@ class Cost:
     Attributes
     ----------
     upstream_calls : int
+        Sent at most.
     seconds : float
         Of its own waiting and of the time limits it sets on its calls.
     worst : Fidelity
@@ -35,7 +36,14 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Applicability:
-    """Whether a strategy fits a situation, and because of what; shown for those not tried too."""
+    """Whether a strategy fits a situation, and because of what; shown for those not tried too.
+
+    Attributes
+    ----------
+    ok : bool
+    because : str
+        For a person, in a few words.
+    """
 
     ok: bool
     because: str
@@ -54,6 +62,12 @@ class Snapshot:
     ----------
     fetched_at : datetime
         When the provider gave it, aware UTC.
+    reading, body
+        The numbers, and the provider's own form of them.
+    provider : str
+        Name of the source that gave it.
+    fidelity : Fidelity
+        How close it was to what was asked then.
     """
 
     fetched_at: datetime
@@ -234,12 +248,17 @@ class Healed:
 
     Attributes
     ----------
+    fidelity : Fidelity
+        No better than the data is.
+    reading : Reading
     body : bytes
         In the form of the provider that was asked for, whoever served it.
     fetched_at : datetime
         When the data came from whoever served it.
     provider : str
         Name of the source that served it.
+    evidence : str
+        What was done, for a person.
     """
 
     fidelity: Fidelity
@@ -252,7 +271,13 @@ class Healed:
 
 @dataclass(frozen=True, slots=True)
 class NotHealed:
-    """What stood in the way."""
+    """What stood in the way.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        What was met last; the situation's own failure where nothing was asked.
+    """
 
     verdict: Verdict
 
