@@ -20,7 +20,6 @@ from healing_pipeline.incidents.detection import Begin, KnownIncident, LookAgain
 from healing_pipeline.incidents.own_network import LOST
 from healing_pipeline.probing.failure_class import FailureClass
 from healing_pipeline.probing.response import Verdict
-from healing_pipeline.storage.incidents import IncidentRow
 from healing_pipeline.storage.observations import ReaderEvidence
 
 # Between a first look and the second.
@@ -117,7 +116,7 @@ class Examiner:
     async def examine(
         self,
         endpoint: Endpoint,
-        row: IncidentRow | None,
+        incident: KnownIncident | None,
         heard: ReaderEvidence | None,
         due_at: datetime | None,
     ) -> Finding:
@@ -125,14 +124,13 @@ class Examiner:
 
         Parameters
         ----------
-        row : IncidentRow or None
+        incident : KnownIncident or None
             The endpoint's open incident.
         heard : ReaderEvidence or None
             What readers met lately.
         due_at : datetime or None
             Since when a probe is due; it is paid for. None where only readers have news.
         """
-        incident = None if row is None else KnownIncident(row.id, row.state, row.state_since)
         beside: asyncio.Task[_Probed | None] | None = None
         told = verdict_of(heard, has_incident=incident is not None)
         if told is not None and heard is not None:
@@ -143,7 +141,7 @@ class Examiner:
             seen, by, began = told, Origin.READER, self._clock.monotonic() - SECOND_LOOK_AFTER_S
             lag_s = None
         else:
-            first, beside = await self._first_look(endpoint, row is None)
+            first, beside = await self._first_look(endpoint, incident is None)
             if first is None:
                 return Finding(endpoint, None)
             seen, by, began, began_at = first.verdict, Origin.PROBE, first.began, first.at

@@ -124,13 +124,13 @@ def _look_again(
     if bad:
         soon = now + RECOVERY_INTERVAL * max(1.0, open_ones / LOOKED_AFTER)
         probes.hasten_all(connection, bad, soon)
-    recovered = sum(isinstance(each.step, Move) and each.step.withdraws_route for each in own)
+    recovered = sum(isinstance(each.step, Move) and each.step.ends_incident for each in own)
     if recovered and open_ones > LOOKED_AFTER:
         probes.hasten_open(connection, source, now, most=recovered * RECOVER_WITH)
 
 
 def apply_move(connection: Connection[Any], move: Move, endpoint: str, now: datetime) -> None:
-    """Move an incident on, if nobody did before, and withdraw the route that it ends."""
+    """Move an incident on, if nobody did before, and withdraw the route that this ends."""
     moved = incidents.move_incident(
         connection,
         incident_id=move.incident_id,

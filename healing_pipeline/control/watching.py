@@ -30,6 +30,7 @@ from healing_pipeline.healing.facts import Fact
 from healing_pipeline.healing.parts import Clock
 from healing_pipeline.healing.wall_clock import WallClock
 from healing_pipeline.incidents.detection import KnownIncident, Move, overdue
+from healing_pipeline.incidents.lifecycle import State
 from healing_pipeline.storage import incidents, observations
 from healing_pipeline.storage.clock_repairs import put_right
 from healing_pipeline.storage.database import Database
@@ -66,6 +67,8 @@ class Agenda:
         Due, but there was nothing to pay with.
     open_ones : Mapping
         Incidents by endpoint.
+    known : Mapping
+        The same, as far as detection needs them.
     moves : tuple
         Incidents that have waited too long, and how each goes on; in the order of their endpoints.
     outage : OwnOutage or None
@@ -76,6 +79,7 @@ class Agenda:
     skipped: int
     news: Mapping[str, observations.ReaderEvidence]
     open_ones: Mapping[str, incidents.IncidentRow]
+    known: Mapping[str, KnownIncident]
     moves: tuple[tuple[str, Move], ...]
     outage: OwnOutage | None
 
@@ -204,13 +208,19 @@ class Watcher:
         ]
         open_ones = {each.endpoint: each for each in rows}
         wanted = {*due, *_news_of(news, open_ones)}
-        waiting = sorted(rows, key=lambda each: each.endpoint)
-        moves = ((row.endpoint, _overdue(row, now)) for row in waiting)
+        unserved = (
+            observations.unserved(connection, source=source, since=since, until=now + NEWS)
+            if any(each.state is State.HEALED for each in rows)
+            else {}
+        )
+        known = {each.endpoint: _known(each, unserved.get(each.endpoint)) for each in rows}
+        moves = ((endpoint, overdue(known[endpoint], now)) for endpoint in sorted(known))
         return Agenda(
             due=due,
             skipped=skipped,
             news={each.endpoint: each for each in news},
             open_ones=open_ones,
+            known=known,
             moves=tuple(
                 (endpoint, move)
                 for endpoint, move in moves
@@ -228,7 +238,7 @@ class Watcher:
         """Examine one endpoint and store what follows from it."""
         finding = await self._examiner.examine(
             endpoint,
-            agenda.open_ones.get(endpoint.id),
+            agenda.known.get(endpoint.id),
             agenda.news.get(endpoint.id),
             agenda.due.get(endpoint.id),
         )
@@ -267,8 +277,8 @@ def _requests(shard: Shard, connection: Connection[Any]) -> tuple[HealRequest, .
     )
 
 
-def _overdue(row: incidents.IncidentRow, now: datetime) -> Move | None:
-    return overdue(KnownIncident(id=row.id, state=row.state, since=row.state_since), now)
+def _known(row: incidents.IncidentRow, unserved_at: datetime | None) -> KnownIncident:
+    return KnownIncident(row.id, row.state, row.state_since, row.heals, unserved_at)
 
 
 def _moved(moves: Collection[tuple[str, Move]], now: datetime, connection: Connection[Any]) -> None:

@@ -36,6 +36,12 @@ UNTAKEN_AFTER = timedelta(seconds=60)
 # An incident that nothing healed is tried again after this; the world may have changed.
 TRY_AGAIN_AFTER = timedelta(seconds=60)
 
+# A reader who ends without an answer so long after a heal was failed by its route: until then they
+# may have asked before it was there. Each further heal of an incident is trusted for twice as long,
+# for who takes nothing but exact data may never be served by what serves the others.
+ROUTE_HOLDS_AT_LEAST = timedelta(seconds=5)
+ROUTE_HOLDS_AT_MOST = timedelta(minutes=10)
+
 
 class Severity(StrEnum):
     """How bad an incident is for readers, least first."""
@@ -57,11 +63,17 @@ class KnownIncident:
         Never `State.RESOLVED`.
     since : datetime
         When it came into that state.
+    heals : int
+        How often it was healed.
+    unserved_at : datetime or None
+        When a reader of the endpoint last ended without an answer, as far as that is news.
     """
 
     id: int
     state: State
     since: datetime
+    heals: int = 0
+    unserved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +113,14 @@ class Move:
     heal_since: datetime | None = None
 
     @property
+    def ends_incident(self) -> bool:
+        """Whether the primary is well again."""
+        return self.to_state is State.RESOLVED
+
+    @property
     def withdraws_route(self) -> bool:
         """Whether readers go back to the primary with this move."""
-        return self.to_state is State.RESOLVED
+        return self.ends_incident or self.signal is Signal.ROUTE_FAILED
 
 
 Step = LookAgain | Begin | Move
@@ -168,7 +185,7 @@ def _without_incident(failure: FailureClass, evidence: str, second_look: bool) -
 
 
 def overdue(incident: KnownIncident, now: datetime) -> Move | None:
-    """The move that time alone asks for: a lost heal run, or another try after a failed one.
+    """The move that time or readers ask for: a lost heal run, another try, a route that fails.
 
     A state that began in the future tells of a clock that was set back: how long it lasts is not
     known, and waiting until that moment comes again could be a wait of days.
@@ -184,7 +201,21 @@ def overdue(incident: KnownIncident, now: datetime) -> Move | None:
         )
     if incident.state is State.ESCALATED and waited > TRY_AGAIN_AFTER:
         return _move(incident, Signal.TRIED_AGAIN, "still failing; trying again")
+    if incident.state is State.HEALED and incident.unserved_at is not None:
+        held = incident.unserved_at - incident.since
+        if held > _holds(incident.heals):
+            return _move(
+                incident,
+                Signal.ROUTE_FAILED,
+                f"a reader had no answer {held.total_seconds():.0f} s after the heal",
+            )
     return None
+
+
+def _holds(heals: int) -> timedelta:
+    """For how long a route is trusted whatever readers meet, by how often it was healed."""
+    doublings = min(max(0, heals - 1), 10)
+    return min(ROUTE_HOLDS_AT_LEAST * 2.0**doublings, ROUTE_HOLDS_AT_MOST)
 
 
 def _move(incident: KnownIncident, signal: Signal, note: str) -> Move:

@@ -49,3 +49,11 @@ def reader_evidence(
         ReaderEvidence(**{**row, "failure_class": FailureClass(row["failure_class"])})
         for row in rows
     ]
+
+
+def unserved(
+    connection: Connection[Any], *, source: str, since: datetime, until: datetime
+) -> dict[str, datetime]:
+    """When a reader of each endpoint last ended without an answer; without those that none did."""
+    rows = _SQL.unserved(connection, source=source, since=since, until=until)
+    return {row["endpoint"]: row["at"] for row in rows}

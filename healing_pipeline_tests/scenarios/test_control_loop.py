@@ -19,7 +19,7 @@ from healing_pipeline.control import heal_run
 from healing_pipeline.control.settling import Settled, settle
 from healing_pipeline.control.watching import HealRequest, Watcher, probe_limits
 from healing_pipeline.drill.world import EPOCH, drill_catalog
-from healing_pipeline.healing.answer import PLAIN, Answer
+from healing_pipeline.healing.answer import PLAIN, Answer, HealingFailed
 from healing_pipeline.healing.engine import HealingEngine
 from healing_pipeline.healing.facts import Fact, Origin, ProbeResult
 from healing_pipeline.healing.memory import RouteTable, SnapshotMemory
@@ -309,6 +309,35 @@ def test_a_failure_that_lasts_is_seen_twice_before_it_opens_an_incident(on):
         for row in await each.open_ones():
             assert (row.state, row.failure_class) == (State.OPEN, FailureClass.SERVER_ERROR)
             assert row.detected_by == Origin.PROBE
+
+    on(body)
+
+
+def test_a_route_that_serves_readers_no_more_is_given_up_and_healed_anew_or_told_of(on):
+    async def body(each: Bench) -> None:
+        await each.make_all_due()
+        await each.read(ENDPOINT)
+        each.simulator.control.add_fault(DOWN)
+        await each.read(ENDPOINT, times=2)
+        look = await each.look()
+        (request,) = (one for one in look.requests if one.endpoint == ENDPOINT)
+        settled = await each.heal(request)
+        assert (settled.state, each.routes.get(ENDPOINT).strategy) == (
+            *(State.HEALED, "use_cached_data"),
+        )
+        # The stored data gets too old to be served: the primary is as it was, readers are not.
+        each.pass_by(timedelta(hours=1))
+        (end,) = await each.read(ENDPOINT)
+        assert isinstance(end, HealingFailed)
+        look = await each.look()
+        (again,) = (one for one in look.requests if one.endpoint == ENDPOINT)
+        assert (again.incident_id, again.event_id > request.event_id) == (request.incident_id, True)
+        assert await each.stored(active_routes) == []
+        settled = await each.heal(again)
+        assert settled.state is State.ESCALATED
+        assert (await each.signals(request.incident_id))[-3:] == [
+            *(Signal.ROUTE_FAILED, Signal.HEAL_STARTED, Signal.HEAL_FAILED),
+        ]
 
     on(body)
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from healing_pipeline.incidents.detection import (
     HEAL_LOST_AFTER,
     MAY_BE_A_BLIP,
+    ROUTE_HOLDS_AT_LEAST,
+    ROUTE_HOLDS_AT_MOST,
     TRY_AGAIN_AFTER,
     Begin,
     KnownIncident,
@@ -104,6 +106,24 @@ def test_an_incident_that_nothing_healed_is_tried_again_but_not_at_once():
     assert step_for(failure, fresh, second_look=True, now=NOW) is None
     old = KnownIncident(1, State.ESCALATED, NOW - TRY_AGAIN_AFTER * 2)
     assert step_for(failure, old, second_look=True, now=NOW).signal is Signal.TRIED_AGAIN
+
+
+def test_a_route_is_given_up_when_a_reader_had_no_answer_and_not_for_who_asked_before_it():
+    def after(seconds, heals=1):
+        unserved_at = NOW + timedelta(seconds=seconds)
+        incident = KnownIncident(1, State.HEALED, NOW, heals, unserved_at)
+        return step_for(Verdict(FailureClass.TIMEOUT, "-"), incident, second_look=True, now=NOW)
+
+    assert after(ROUTE_HOLDS_AT_LEAST.total_seconds()) is None
+    step = after(ROUTE_HOLDS_AT_LEAST.total_seconds() + 1)
+    assert (step.signal, step.to_state, step.asks_heal) == (Signal.ROUTE_FAILED, State.OPEN, True)
+    assert step.withdraws_route
+    assert not step.ends_incident
+    # Whom no heal of this incident will ever serve does not have it healed without end.
+    assert [min(s for s in range(2_000) if after(s, heals)) for heals in (1, 2, 3, 50)] == [
+        *(6, 11, 21),
+        ROUTE_HOLDS_AT_MOST.total_seconds() + 1,
+    ]
 
 
 @given(signals=st.lists(st.sampled_from(Signal), max_size=30))

@@ -41,3 +41,11 @@ SELECT plain.endpoint,
   LEFT JOIN last_bad USING (endpoint)
  GROUP BY plain.endpoint
  ORDER BY plain.endpoint;
+
+-- name: unserved(source, since, until)
+-- When a reader of each endpoint last ended without an answer, since a moment.
+-- Empty: every reader had one.
+SELECT endpoint, max(at) AS at
+  FROM answer
+ WHERE failed AND source = :source AND at BETWEEN :since AND :until
+ GROUP BY endpoint;
