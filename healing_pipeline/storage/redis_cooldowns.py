@@ -185,19 +185,18 @@ class RedisCooldowns:
                     self._hear_standing()
                     self._connected = True
                 elif message["type"] == "message":
-                    told = _object(message["data"])
-                    if told.get("process") != self._process:
-                        self._hear(cooldown_told(told, monotonic()))
+                    self._hear(_object(message["data"]))
 
     def _hear_standing(self) -> None:
         for key in self._client.scan_iter(match=f"{PREFIX}*", count=1000):
             told, left_ms = _object(self._client.get(key)), self._client.pttl(key)
             if isinstance(left_ms, int) and left_ms > 0:
-                told = {**told, "remaining_s": left_ms / 1000}
-                self._hear(cooldown_told(told, monotonic()))
+                self._hear({**told, "remaining_s": left_ms / 1000})
 
-    def _hear(self, news: CooldownNews | None) -> None:
-        if news is not None:
+    def _hear(self, told: Mapping[str, Any]) -> None:
+        """Take over what another process told, and none of our own words."""
+        news = cooldown_told(told, monotonic())
+        if news is not None and told.get("process") != self._process:
             self._take((news,))
 
 

@@ -198,7 +198,7 @@ def test_who_never_asked_has_the_others_data_when_the_key_is_told_to_wait(world:
     world.upstream.refused[KEYS["NEW"]] = (429, b"{}", "30")
     assert first.labels("new") == ["stale"]
     told_at = world.upstream.calls[-1][0]
-    time.sleep(2.5)  # nothing else would look within twenty
+    time.sleep(4.0)  # without news it would look after twenty
     second.begin("new", for_s=0.3)
     assert {label for _, _, label in second.told()} == {"stale"}
     assert world.upstream.since(told_at, KEYS["NEW"]) == []
@@ -215,7 +215,7 @@ def test_a_minutes_quota_is_kept_by_all_together_and_used(world: World):
     assert max(calls) < 50  # all within a minute
     assert len(calls) <= 60
     # Each of them asked for more than its third, and none for nothing.
-    assert min(len(each) for each in answers) > 40
+    assert min(len(each) for each in answers) > 25
     assert len(calls) >= 54, by_reader
     assert min(by_reader) >= 10, by_reader
     assert {label for each in answers for _, _, label in each} == {"exact", "stale"}

@@ -80,8 +80,8 @@ def environment(folder: Path, url: str) -> dict[str, str]:
 @contextmanager
 def probers(
     keys: Sequence[str], config: Path, folder: Path, url: str
-) -> Iterator[list[subprocess.Popen]]:
-    """One of each key, by which the upstream tells them apart; they begin at the same moment."""
+) -> Iterator[tuple[float, list[subprocess.Popen]]]:
+    """One of each key, by which the upstream tells them apart; and the moment when they begin."""
     begun = [
         subprocess.Popen(
             [sys.executable, str(PROBER), str(config)],
@@ -95,10 +95,11 @@ def probers(
     try:
         for each in begun:
             assert each.stdout.readline() == "ready\n"
+        began = time.monotonic()
         for each in begun:
             each.stdin.write("\n")
             each.stdin.flush()
-        yield begun
+        yield began, begun
     finally:
         for each in begun:
             each.kill()
@@ -119,8 +120,7 @@ def test_two_probe_each_endpoint_once_in_an_interval_also_when_one_dies_in_the_m
         told = (path.split("/") for path in list(upstream.paths))
         return Counter(parts[-1] for parts in told if parts[2] in keys)
 
-    with probers((DOOMED, OTHER), config, tmp_path, database_url) as (doomed, other):
-        began = time.monotonic()
+    with probers((DOOMED, OTHER), config, tmp_path, database_url) as (began, (doomed, other)):
         wait_for(lambda: set(asked_by(DOOMED, OTHER)) == set(CODES) and asked_by(DOOMED))
         # What the one claims from now on hangs, and it dies in the middle of that.
         before = asked_by(DOOMED).total()
