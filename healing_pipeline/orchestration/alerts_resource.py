@@ -39,6 +39,12 @@ class AlertsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     --------
     ::
 
+        from healing_pipeline.hooks import AlertsResource, alert_hooks
+
+        @dg.job(hooks=set(alert_hooks("alerts")))
+        def nightly() -> None:
+            ...
+
         dg.Definitions(
             jobs=[nightly],
             resources={"alerts": AlertsResource(database_url=dg.EnvVar("HEALING_DATABASE_URL"))},

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from textwrap import dedent, indent
 from types import ModuleType
 from uuid import uuid4
 
@@ -21,10 +25,12 @@ from page_blocks import ROOT, Block, blocks, blocks_of, inline_code, pages, text
 from shell_lines import commands
 from snippets_world import World, snippets_world
 
+import healing_pipeline as ours
 from healing_pipeline.storage.database import connection_info
 
 SHELL = {"sh", "bash", "console"}
 RUNNERS = {*SHELL, "yaml", "python", "sql", "json", "toml"}
+EXAMPLE = re.compile(r"Examples\n +-{8}\n +::\n\n(?P<code>(?: +.*\n|\n)+?) *\"\"\"")
 BEGINS_A_COMMAND = re.compile(r"^\s*(\$ |healing |make |curl |dg |pip install |python -m )", re.M)
 
 
@@ -36,6 +42,18 @@ def own(block: Block) -> str | None:
         if (page, language) == (block.page, block.language) and part in block.text:
             return reason
     return SHOWN.get(block.language)
+
+
+@cache
+def examples() -> dict[str, str]:
+    """The examples in our docstrings, by file and line, as the Python API's page shows them."""
+    found = {}
+    for path in (ROOT / "healing_pipeline").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        for match in EXAMPLE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            found[f"{path.relative_to(ROOT)}:{line}"] = dedent(match["code"])
+    return found
 
 
 def to_run(*languages: str) -> list[object]:
@@ -151,6 +169,20 @@ def test_every_program_runs(page, world):
                 # Padded, so that a traceback names the page's line.
                 text = "\n" * (block.line - 1) + block.text
                 exec(compile(text, page, "exec", dont_inherit=True), vars(module))
+
+
+@pytest.mark.parametrize("name", sorted(examples()))
+def test_every_example_in_a_docstring_runs(name, world):
+    # An example may need to be in an event loop, and has what the package offers.
+    dagster = import_module("dagster")
+    lines = indent(examples()[name], "    ")
+    given: dict[str, object] = {
+        "dg": dagster,
+        **{each: getattr(ours, each) for each in ours.__all__},
+    }
+    with world.entered():
+        exec(compile(f"async def example():\n{lines}", name, "exec", dont_inherit=True), given)
+        asyncio.run(given["example"]())
 
 
 def test_postgresql_takes_every_statement(database_url):
