@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import arithmetic
 import claims_page
-from kept_results import keep, machine
+from kept_results import commit, keep, machine
 
 ROOT = Path(__file__).parents[1]
 LONGEST_S = 3600.0
@@ -169,7 +169,8 @@ NAMES = tuple(each.name for each in MEASUREMENTS)
 def measure(each: Measurement, *, is_quick: bool) -> str | None:
     """Run one script and keep what it found; what went wrong, or None."""
     words = each.quick if is_quick else each.words
-    on, began, clock = machine(), datetime.now(UTC), time.monotonic()
+    on, of_commit = machine(), commit()
+    began, clock = datetime.now(UTC), time.monotonic()
     say(f"{each.name}: begins (python {' '.join(words)})")
     told = subprocess.run(
         [*(("nice", "-n", "19") if each.is_beside else ()), sys.executable, *words],
@@ -195,7 +196,9 @@ def measure(each: Measurement, *, is_quick: bool) -> str | None:
         on=on,
         began=began,
         seconds=seconds,
-        is_short_form=is_quick,
+        # A script that has no short form is never one.
+        is_short_form=is_quick and each.quick != each.words,
+        of_commit=of_commit,
         exit_code=told.returncode,
     )
     say(f"{each.name}: ended after {seconds:.0f} s")

@@ -78,6 +78,7 @@ def keep(
     began: datetime,
     seconds: float,
     is_short_form: bool,
+    of_commit: str = "",
     exit_code: int = 0,
     folder: Path = RESULTS,
 ) -> Path:
@@ -88,7 +89,7 @@ def keep(
         "machine": dict(on),
         "began": began.astimezone(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
-        "commit": commit(),
+        "commit": of_commit or commit(),
         "is_short_form": is_short_form,
         "exit_code": exit_code,
         "figures": figures,
