@@ -77,6 +77,7 @@ class Link:
         return f"{self.page}:{self.line}"
 
 
+@cache
 def pages() -> tuple[str, ...]:
     """Every page that people read, from the repository's root; generated ones are not there."""
     at_root = [each for each in ROOT.glob("*.md") if each.name != "CHANGELOG.md"]
@@ -97,6 +98,7 @@ def blocks() -> tuple[Block, ...]:
     return tuple(block for page in pages() for block in blocks_of(page))
 
 
+@cache
 def blocks_of(page: str) -> tuple[Block, ...]:
     """The blocks of one page."""
     return tuple(blocks_in(text_of(page), page))
@@ -125,6 +127,7 @@ def _without_options(content: str) -> str:
     return "".join(lines)
 
 
+@cache
 def inline_code() -> tuple[Inline, ...]:
     """Code in the prose of all pages."""
     return tuple(

@@ -17,6 +17,7 @@ from page_blocks import ROOT, Link, links, pages, text_of
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:")
 TARGET = re.compile(r"^\(([\w-]+)\)=$", re.MULTILINE)
 TERMS = re.compile(r"^```\{(glossary|generated|include)\}", re.MULTILINE)
+PAGE = re.compile(r"(?<![\w/.])docs/[\w/]+\.md")
 DOCUMENTED = ("docs/how_to", "docs/reference", "docs/explanation", "docs/tutorial")
 
 
@@ -89,11 +90,24 @@ def test_pages_say_what_they_are_first():
     assert not wrong
 
 
-def test_no_page_names_a_folder_that_is_gone():
+def test_every_page_that_is_named_is_there():
+    """In pages, in what programs say, in comments."""
+    code = (
+        path
+        for folder in (
+            "healing_pipeline",
+            "healing_pipeline_tests",
+            "benchmarks",
+            "scripts",
+            "deploy",
+        )
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".sql", ".html", ".yaml", ".toml", ".sh"}
+    )
     gone = [
-        f"{page}: {name}"
-        for page in pages()
-        for name in set(re.findall(r"(?<![\w/.])docs/[\w/]+\.md", text_of(page)))
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (*code, *(ROOT / page for page in pages()), ROOT / "pyproject.toml")
+        for name in set(PAGE.findall(path.read_text(encoding="utf-8")))
         if not (ROOT / name).exists()
     ]
     assert not gone
