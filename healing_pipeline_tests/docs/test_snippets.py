@@ -31,7 +31,10 @@ from healing_pipeline.storage.database import connection_info
 SHELL = {"sh", "bash", "console"}
 RUNNERS = {*SHELL, "yaml", "python", "sql", "json", "toml"}
 EXAMPLE = re.compile(r"Examples\n +-{8}\n +::\n\n(?P<code>(?: +.*\n|\n)+?) *\"\"\"")
-BEGINS_A_COMMAND = re.compile(r"^\s*(\$ |healing |make |curl |dg |pip install |python -m )", re.M)
+BEGINS_A_COMMAND = re.compile(
+    r"^\s*(\$|curl|dagster|dg|docker|export|healing|helm|kubectl|make|pip install|psql|python -m) ",
+    re.MULTILINE,
+)
 
 
 def own(block: Block) -> str | None:
