@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from healing_pipeline.errors import ConfigurationError
-from healing_pipeline.healing.guard.cooldowns import Cooldown, CooldownEnd, CooldownNews, Kind
+from healing_pipeline.healing.guard.cooldowns import CooldownEnd, CooldownNews, Kind, Untold
 from healing_pipeline.storage.cooldowns import cooldown_told
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class RedisCooldowns:
         self._take = take
         self._process = str(uuid4())
         self._changed = threading.Condition()
-        self._outbox: dict[tuple[str, Kind, str], CooldownNews] = {}
+        self._untold = Untold()
         self._stopped = threading.Event()
         self._connected = False
         self._teller = threading.Thread(target=self._tell_on, name="healing-redis-tell")
@@ -91,15 +91,8 @@ class RedisCooldowns:
 
     def tell(self, news: CooldownNews) -> None:
         """Let the others know, soon; returns at once."""
-        key = news.source, news.kind, news.name
         with self._changed:
-            waiting = self._outbox.get(key)
-            if (
-                not isinstance(waiting, Cooldown)
-                or not isinstance(news, Cooldown)
-                or waiting.until < news.until
-            ):
-                self._outbox[key] = news
+            self._untold.put(news)
             self._changed.notify_all()
         self._begin(self._teller)
 
@@ -124,20 +117,20 @@ class RedisCooldowns:
 
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._outbox or self._stopped.is_set())
-                told, self._outbox = self._outbox, {}
+                self._changed.wait_for(lambda: len(self._untold) or self._stopped.is_set())
+                told = self._untold.take()
             try:
-                for key, news in list(told.items()):
-                    self._store(news, monotonic())
-                    del told[key]
+                while told:
+                    self._store(told[-1], monotonic())
+                    told.pop()
             except (RedisError, OSError):
                 with self._changed:
-                    self._outbox = {**told, **self._outbox}
+                    self._untold.put_back(told)
                 if self._stopped.wait(PAUSE_S):
                     return
             except Exception:  # a thread that ends unseen would tell nothing any more
                 _LOG.exception("a cooldown could not be told by Redis")
-            if self._stopped.is_set() and not self._outbox:
+            if self._stopped.is_set() and not len(self._untold):
                 return
 
     def _store(self, news: CooldownNews, now: float) -> None:

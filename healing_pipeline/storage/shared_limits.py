@@ -22,7 +22,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from healing_pipeline.errors import StorageError
-from healing_pipeline.healing.guard.cooldowns import Cooldown, CooldownNews, Kind
+from healing_pipeline.healing.guard.cooldowns import Cooldown, CooldownNews, Kind, Untold
 from healing_pipeline.storage.cooldowns import (
     cooldown_told,
     listen_to_cooldowns,
@@ -77,7 +77,7 @@ class SharedLimits:
         self._follows = False
         self._looked = threading.Event()
         self._lock = threading.Lock()
-        self._outbox: dict[tuple[str, Kind, str], CooldownNews] = {}
+        self._untold = Untold()
         self._told: dict[tuple[str, Kind, str], CooldownNews] = {}
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._connected = False
@@ -109,16 +109,8 @@ class SharedLimits:
 
     def tell(self, news: CooldownNews) -> None:
         """Let the others know, soon; returns at once."""
-        key = (news.source, news.kind, news.name)
         with self._lock:
-            waiting = self._outbox.get(key)
-            is_longer = (
-                isinstance(waiting, Cooldown)
-                and isinstance(news, Cooldown)
-                and waiting.until >= news.until
-            )
-            if not is_longer:
-                self._outbox[key] = news
+            self._untold.put(news)
             self._wake()
         if not self._has_started:
             self._begin()
@@ -189,17 +181,17 @@ class SharedLimits:
 
     def _store_told(self, connection: psycopg.Connection[Any]) -> None:
         with self._lock:
-            told, self._outbox = self._outbox, {}
+            told = self._untold.take()
         if not told:
             return
         try:
             with connection.transaction():
-                store_cooldowns(connection, told.values(), monotonic())
+                store_cooldowns(connection, told, monotonic())
         except BaseException:
             with self._lock:
-                self._outbox = {**told, **self._outbox}
+                self._untold.put_back(told)
             raise
-        self._told.update(told)
+        self._told.update({(each.source, each.kind, each.name): each for each in told})
 
     def _of_others(self, news: Iterable[CooldownNews]) -> Iterator[CooldownNews]:
         """What others told: our own words are in the table too."""

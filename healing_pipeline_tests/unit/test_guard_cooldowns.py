@@ -19,6 +19,7 @@ from healing_pipeline.healing.guard.cooldowns import (
     CooldownEnd,
     CooldownNews,
     Kind,
+    Untold,
 )
 from healing_pipeline.healing.strategy import Way
 from healing_pipeline.probing.failure_class import FailureClass
@@ -239,3 +240,31 @@ def test_a_refusal_that_several_tell_of_counts_once_in_the_row():
     key.eject(two.now + 12, two.now + 12, LIMIT)
     # The second in the row, not the fourth: twice the first ejection.
     assert key.until == two.now + 12 + 4.0
+
+
+def lasting(until: float) -> Cooldown:
+    return Cooldown("here", Kind.KEY, "primary", LIMIT, until)
+
+
+@given(st.lists(st.floats(1.0, 100.0), min_size=1), st.integers(0, 10))
+def test_of_what_waits_to_be_told_the_longest_is_told_also_when_telling_failed(untils, fails_at):
+    untold = Untold()
+    for place, until in enumerate(untils):
+        untold.put(lasting(until))
+        if place == fails_at % len(untils):
+            taken = untold.take()
+            untold.put(lasting(0.5))  # a shorter one, met while the longer was being told
+            untold.put_back(taken)
+    assert untold.take() == [lasting(max(untils))]
+    assert len(untold) == 0
+
+
+def test_an_end_takes_the_place_of_what_it_ends_and_a_new_cooldown_that_of_an_end():
+    untold, end = Untold(), CooldownEnd("here", Kind.KEY, "primary", began=50.0)
+    untold.put(lasting(40.0))
+    untold.put(end)
+    taken = untold.take()
+    assert taken == [end]
+    untold.put(lasting(60.0))
+    untold.put_back(taken)
+    assert untold.take() == [lasting(60.0)]

@@ -9,7 +9,7 @@ address.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -76,6 +76,39 @@ class CooldownEnd:
 
 CooldownNews = Cooldown | CooldownEnd
 Tell = Callable[[CooldownNews], None]
+
+
+class Untold:
+    """News that wait to be told, one of each thing: the newest, and of cooldowns the longest."""
+
+    def __init__(self) -> None:
+        self._news: dict[tuple[str, Kind, str], CooldownNews] = {}
+
+    def __len__(self) -> int:
+        return len(self._news)
+
+    def put(self, news: CooldownNews) -> None:
+        """Let news wait."""
+        known = self._news.get((news.source, news.kind, news.name))
+        self._news[news.source, news.kind, news.name] = _to_tell(known, news)
+
+    def take(self) -> list[CooldownNews]:
+        """All that wait, which now do so no more."""
+        taken, self._news = list(self._news.values()), {}
+        return taken
+
+    def put_back(self, taken: Iterable[CooldownNews]) -> None:
+        """Let what could not be told wait again; what came meanwhile is newer."""
+        for each in taken:
+            newer = self._news.get((each.source, each.kind, each.name))
+            known = each if newer is None else _to_tell(each, newer)
+            self._news[each.source, each.kind, each.name] = known
+
+
+def _to_tell(known: CooldownNews | None, newer: CooldownNews) -> CooldownNews:
+    if isinstance(known, Cooldown) and isinstance(newer, Cooldown) and known.until > newer.until:
+        return known
+    return newer
 
 
 @dataclass(frozen=True, slots=True)
