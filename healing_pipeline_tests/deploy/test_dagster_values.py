@@ -169,4 +169,11 @@ def test_the_limits_load_as_an_instance_that_queues(values, tmp_path) -> None:
     settings["run_coordinator"] = custom
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     # Dagster refuses settings that it does not know, and limits that are set in two places.
-    assert isinstance(InstanceRef.from_dir(str(tmp_path)).run_coordinator, EagerRunCoordinator)
+    found = InstanceRef.from_dir(str(tmp_path))
+    assert isinstance(found.run_coordinator, EagerRunCoordinator)
+    (location,) = values["dagster-user-deployments"]["deployments"]
+    writable = {
+        mount["mountPath"] for mount in location["volumeMounts"] if not mount.get("readOnly")
+    }
+    place = found.local_artifact_storage.base_dir
+    assert any(place.startswith(f"{each}/") for each in writable)
