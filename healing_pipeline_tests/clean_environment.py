@@ -1,8 +1,10 @@
 """The built wheel in a virtual environment of its own: what a user has after `pip install`.
 
-One wheel and one environment for each choice of extras serve the whole suite, whichever xdist
-worker asks first. Nothing of the repository can be imported there, and no other library than the
-wheel declares (at the versions that requirements.lock holds), so what works here works elsewhere.
+One wheel and one environment serve the whole suite, whichever xdist worker asks first. Nothing of
+the repository can be imported there, and no other library than the wheel declares (at the versions
+that requirements.lock holds), so what works here works elsewhere. Where extras are wanted, or
+packages that a user adds, they lie in an environment of their own on top of that one: what is
+compiled there is compiled once.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ import ast
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +51,16 @@ class CleanEnvironment:
         return self.root / "bin"
 
     @property
+    def source(self) -> Path:
+        """What the wheel was built of: the repository as it was then."""
+        return self.wheel.parents[1] / "source"
+
+    @property
     def environ(self) -> dict[str, str]:
         """All that a program in it is told: no variable of ours, of Dagster or of Python."""
         home = self.root / "home"
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        path = f"{self.bin}{os.pathsep}{os.defpath}"
+        path = os.pathsep.join((str(self.bin), str(self.root.parent / "env" / "bin"), os.defpath))
         return {
             **kept,
             "HOME": str(home),
@@ -78,8 +86,9 @@ class CleanEnvironment:
         if cwd.resolve().is_relative_to(REPOSITORY):
             raise ValueError(f"{cwd} lies in the repository: a program there would import from it")
         program, *arguments = map(str, command)
+        found = shutil.which(program, path=self.environ["PATH"])
         done = subprocess.run(
-            [str(self.bin / program), *arguments],
+            [found or str(self.bin / program), *arguments],
             cwd=cwd,
             env={**self.environ, **(environ or {})},
             capture_output=True,
@@ -93,7 +102,7 @@ class CleanEnvironment:
         return done
 
     def check(self) -> None:
-        """Fail where an installed package lacks another or is given the wrong version of it."""
+        """Fail where a package of the plain environment lacks another, or has the wrong version."""
         _call(_uv(), "pip", "check", "--python", str(self.bin / "python"))
 
 
@@ -105,13 +114,15 @@ class CleanEnvironments:
 
     def __call__(self, *extras: str, packages: tuple[str, ...] = ()) -> CleanEnvironment:
         """The wheel with these `extras`, and `packages` of the lock that a user adds to it."""
-        name = "-".join(("env", *sorted(extras), *sorted(packages)))
-        root = self._folder / name
+        plain = self._folder / "env"
+        root = self._folder / "-".join(("env", *sorted(extras), *sorted(packages)))
         with _locked(self._folder / "lock"):
             wheel = self._wheel()
+            if not (plain / "ready").exists():
+                _install(plain, [wheel.as_uri()])
             if not (root / "ready").exists():
-                _install(root, wheel, extras, packages)
-                (root / "ready").touch()
+                itself = [f"healing-pipeline[{','.join(extras)}] @ {wheel.as_uri()}"]
+                _install_upon(plain, root, [*(itself if extras else []), *packages])
         return CleanEnvironment(root, wheel)
 
     def _wheel(self) -> Path:
@@ -161,19 +172,34 @@ def _uv() -> str:
     return str(Path(sys.executable).with_name("uv"))
 
 
-def _install(root: Path, wheel: Path, extras: tuple[str, ...], packages: tuple[str, ...]) -> None:
+def _install(root: Path, wanted: Sequence[str], *options: str) -> None:
     told = {**os.environ, **_where_packages_are()}
     told.pop("VIRTUAL_ENV", None)
     uv = _uv()
     _call(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(root), environ=told)
-    wanted = f"healing-pipeline[{','.join(extras)}] @ {wheel.as_uri()}"
     # Bytecode is left to the first import of a module: most are never asked for.
     _call(
         uv, "pip", "install", "--quiet", "--python", str(root / "bin" / "python"),
-        "--constraint", str(LOCK), wanted, *packages,
+        "--constraint", str(LOCK), *options, *wanted,
         environ=told,
     )  # fmt: skip
     (root / "home").mkdir()
+    (root / "ready").touch()
+
+
+def _install_upon(plain: Path, root: Path, wanted: Sequence[str]) -> None:
+    """Make an environment of what `wanted` needs besides a plain one, which it sees too."""
+    told = {**os.environ, **_where_packages_are()}
+    said = _call(
+        _uv(), "pip", "install", "--dry-run", "--python", str(plain / "bin" / "python"),
+        "--constraint", str(LOCK), *wanted,
+        environ=told,
+    )  # fmt: skip
+    missing = re.findall(r"^ \+ (\S+==\S+)$", said, re.MULTILINE)
+    _install(root, missing, "--no-deps")
+    (below,) = plain.glob("lib/python*/site-packages")
+    (above,) = root.glob("lib/python*/site-packages")
+    (above / "plain.pth").write_text(f"import site; site.addsitedir({str(below)!r})\n", "utf-8")
 
 
 def _where_packages_are() -> dict[str, str]:
@@ -209,7 +235,7 @@ def _call(*command: str, environ: Mapping[str, str] | None = None) -> str:
     )
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from email import message_from_string
 from pathlib import Path
 
 import pytest
-from clean_environment import REPOSITORY, CleanEnvironment
+from clean_environment import CleanEnvironment
 
 from healing_pipeline import __version__
 from healing_pipeline.simulator.control import running_simulator
@@ -44,12 +44,14 @@ def held(clean_environment: CleanEnvironment) -> zipfile.ZipFile:
     return zipfile.ZipFile(clean_environment.wheel)
 
 
-def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(held: zipfile.ZipFile) -> None:
-    package = REPOSITORY / "healing_pipeline"
+def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(
+    held: zipfile.ZipFile, clean_environment: CleanEnvironment
+) -> None:
+    source = clean_environment.source
     files = {
-        each.relative_to(REPOSITORY).as_posix()
-        for each in package.rglob("*")
-        if each.is_file() and "__pycache__" not in each.parts
+        each.relative_to(source).as_posix()
+        for each in (source / "healing_pipeline").rglob("*")
+        if each.is_file()
     }
     assert {Path(each).suffix for each in files} >= {
         ".typed",
@@ -63,8 +65,11 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(held: zipfil
     assert names == files
 
 
-def test_its_metadata_are_those_of_pyproject(held: zipfile.ZipFile) -> None:
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+def test_its_metadata_are_those_of_pyproject(
+    held: zipfile.ZipFile, clean_environment: CleanEnvironment
+) -> None:
+    source = clean_environment.source
+    project = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))["project"]
     (place,) = (each for each in held.namelist() if each.endswith(".dist-info/METADATA"))
     said = message_from_string(held.read(place).decode())
     assert (said["Name"], said["Version"]) == (project["name"], project["version"])
@@ -73,7 +78,7 @@ def test_its_metadata_are_those_of_pyproject(held: zipfile.ZipFile) -> None:
     assert set(said.get_all("Provides-Extra", [])) == set(project["optional-dependencies"])
     asked = [each for each in said.get_all("Requires-Dist", []) if "extra ==" not in each]
     assert len(asked) == len(project["dependencies"])
-    assert said.get_payload() == (REPOSITORY / "README.md").read_text("utf-8")
+    assert said.get_payload() == (source / "README.md").read_text("utf-8")
 
 
 def test_what_is_installed_agrees_with_itself(clean_environment: CleanEnvironment) -> None:

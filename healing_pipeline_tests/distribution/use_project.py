@@ -10,14 +10,18 @@ import importlib
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
+from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 
 
 def main() -> None:
     """``MODULE JOB ASSET SENSOR``."""
     module, job, asset, sensor = sys.argv[1:]
-    defs = importlib.import_module(module).defs
+    # As a code server finds them: a module with two of them, say, is refused.
+    (found,) = loadable_targets_from_python_module(module, working_directory=str(Path.cwd()))
+    defs = found.target_definition
     defs = defs if isinstance(defs, dg.Definitions) else defs()
     dg.Definitions.validate_loadable(defs)
     from healing_pipeline.storage import probes
@@ -42,16 +46,16 @@ def main() -> None:
             endpoints = session.catalog.endpoints.values()
             probes.seed_schedule(connection, endpoints, datetime.now(UTC), lambda: 0.0)
         # A tick ends when it has something to ask for; on a busy machine the next one has it.
-        requests = next((found for _ in range(4) if (found := tick(sensor).run_requests)), [])
+        requests = next((asked for _ in range(4) if (asked := tick(sensor).run_requests)), [])
         threads = instance.get_settings("sensors")["use_threads"]
-    found = {
+    told = {
         "package": importlib.import_module("healing_pipeline").__file__,
         "metadata": {name: value.value for name, value in said.metadata.items()},
         "requests": sorted(each.tags["healing/endpoint"] for each in requests),
         "watched": watched,
         "threads": threads,
     }
-    print(json.dumps(found, default=str))
+    print(json.dumps(told, default=str))
 
 
 if __name__ == "__main__":
