@@ -6,8 +6,8 @@
     python benchmarks/claims.py --page               # nothing is measured, the pages are written
 
 Each measurement is a script that can be run alone. What it prints as JSON is kept in
-``results/NAME.json`` with the machine and the date. What counts seconds has the machine to itself;
-what counts neither runs beside the drills, at the lowest priority.
+``results/NAME.json`` with the machine and the date. What counts no time runs beside the others, at
+the lowest priority, until those come that are to have the machine to themselves.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Measurement:
     minutes : float
         About how long it takes on two quiet cores.
     is_beside : bool
-        Whether it may run while others measure seconds: it counts none.
+        Whether it counts no time at all and may run beside others.
+    is_alone : bool
+        Whether nothing may run beside it: it counts seconds of the clock that are short.
     told : callable
         What is kept of what it prints.
     """
@@ -65,6 +67,7 @@ class Measurement:
     quick: tuple[str, ...]
     minutes: float
     is_beside: bool = False
+    is_alone: bool = False
     told: Callable[[Any], Any] = lambda found: found
 
 
@@ -125,6 +128,7 @@ MEASUREMENTS = (
         (*DRILL, "--stack", "--scenario", "provider_outage"),
         (*DRILL, "--stack", "--scenario", "provider_outage", "--duration", "12"),
         1,
+        is_alone=True,
         told=drill_figures,
     ),
     Measurement(
@@ -133,6 +137,7 @@ MEASUREMENTS = (
         ("benchmarks/launch.py", "--times", "20", "--burst", "20", "--json"),
         ("benchmarks/launch.py", "--times", "5", "--burst", "5", "--json"),
         4,
+        is_alone=True,
     ),
     Measurement(
         "overhead",
@@ -151,9 +156,10 @@ MEASUREMENTS = (
     Measurement(
         "probing",
         "What a probe costs until it is stored, and how late probes are",
-        ("benchmarks/probing.py", "--alone", "--json"),
+        ("benchmarks/probing.py", "--alone", "--seconds", "65", "--json"),
         ("benchmarks/probing.py", "--alone", "--only", "cpu", "--json"),
-        2.5,
+        2,
+        is_alone=True,
     ),
     Measurement(
         "row_sizes",
@@ -212,13 +218,15 @@ def measure_all(chosen: Sequence[Measurement], *, is_quick: bool) -> list[str]:
         beside: list[Future[str | None]] = [
             lane.submit(measure, each, is_quick=is_quick) for each in chosen if each.is_beside
         ]
-        alone = [each for each in chosen if not each.is_beside]
-        # Drills take the longest and are the least disturbed by what runs at the lowest priority.
-        for each in (one for one in alone if one.name in {"inventory", "drills"}):
-            wrong.append(measure(each, is_quick=is_quick))
+        # A drill's seconds are those of readers with deadlines, and what else comes here counts CPU
+        # time: neither minds what runs at the lowest priority.
+        wrong += [
+            measure(each, is_quick=is_quick)
+            for each in chosen
+            if not (each.is_beside or each.is_alone)
+        ]
         wrong += [each.result() for each in beside]
-        for each in (one for one in alone if one.name not in {"inventory", "drills"}):
-            wrong.append(measure(each, is_quick=is_quick))
+        wrong += [measure(each, is_quick=is_quick) for each in chosen if each.is_alone]
     return [each for each in wrong if each is not None]
 
 
