@@ -50,7 +50,7 @@ def init(
         Path | None,
         typer.Option(
             "--from",
-            help="A configuration of Gatus or a backup of Uptime Kuma; - is what is piped in.",
+            help="A file of Gatus or Uptime Kuma, a folder of Gatus', or - for what is piped in.",
             show_default=False,
         ),
     ] = None,

@@ -14,12 +14,13 @@ from healing_pipeline.errors import ConfigurationError, HealingPipelineError
 from healing_pipeline.importing.accounting import account_of
 from healing_pipeline.importing.checks import Found
 from healing_pipeline.importing.placing import Placed, place
-from healing_pipeline.importing.reading import KNOWN, LONGEST_FILE, read
+from healing_pipeline.importing.reading import KNOWN, LONGEST_FILE, read, read_together
 from healing_pipeline.importing.writing import text_of
 from healing_pipeline.providers.registry import provider_names
 from healing_pipeline.stack.project import write_absent
 
 MOST_REASONS = 5
+MOST_FILES = 1000
 
 
 def init_from(source: Path, config: Path, *, force: bool, as_json: bool) -> None:
@@ -58,15 +59,29 @@ def init_from(source: Path, config: Path, *, force: bool, as_json: bool) -> None
 
 def _found(source: Path) -> Found:
     try:
-        if source.is_file() and source.stat().st_size > 4 * LONGEST_FILE:
-            raise ConfigurationError("The file is too long for a configuration.", KNOWN)
-        return read(read_text(source))
+        if source.is_dir():
+            return read_together((each, _text_of(each)) for each in _files_in(source))
+        return read(_text_of(source))
     except NotTextError as error:
         raise ConfigurationError(str(error), "Nothing was written.", path=source) from None
     except ConfigurationError as error:
         if error.path is not None:
             raise
         raise ConfigurationError(error.problem, error.cure, path=source, line=error.line) from None
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The files that Gatus takes from a folder: those of its subfolders too."""
+    found = sorted(each for each in folder.rglob("*.y*ml") if each.suffix in {".yaml", ".yml"})
+    if not 0 < len(found) <= MOST_FILES:
+        raise ConfigurationError(f"The folder has {len(found)} files of YAML.", KNOWN)
+    return found
+
+
+def _text_of(path: Path) -> str:
+    if path.is_file() and path.stat().st_size > 4 * LONGEST_FILE:
+        raise ConfigurationError("The file is too long for a configuration.", KNOWN, path=path)
+    return read_text(path)
 
 
 def _judge(text: str, placed: Placed, config: Path) -> None:

@@ -97,6 +97,24 @@ def test_an_import_is_written_told_and_given_to_programs(folder: Path) -> None:
     }
 
 
+def test_a_folder_of_gatus_is_read_as_one_file(folder: Path) -> None:
+    for name, text in {
+        "their/a.yaml": "endpoints: [{name: a, url: 'https://a.example/', conditions: []}]",
+        "their/sub/b.yml": "endpoints: [{name: b, url: 'https://b.example/', conditions: []}]",
+        "their/global.yaml": "metrics: true",
+        "their/empty.yaml": "# nothing yet",
+        "their/notes.txt": "endpoints: no",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    account = json.loads(init("--from", "their", "--json").output)
+    assert [each["name"] for each in account["carried_over"]] == ["a", "b"]
+    assert account["notes"] == ["section `metrics` is not carried over"]
+    (folder / "their" / "sub" / "b.yml").write_text("endpoints: [")
+    refused = init("--from", "their", "--force")
+    assert "b.yml:2: This is not YAML" in str(refused.exception)
+
+
 def test_what_is_piped_in_is_imported(folder: Path) -> None:
     assert init("--from", "-", told=(HERE / "kuma.json").read_text()).exit_code == 0
     assert "shop_example/front-page" in CONFIG.read_text()
