@@ -16,8 +16,8 @@ _NOT_PLAIN = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 _WIDTH = 100
 
 HEAD = """\
-# What healing_pipeline watches. Written by `healing init --from` out of a file of {tool}; yours to
-# change from here on. `healing check` lists every mistake with its line and its cure.
+# What healing_pipeline watches. Written by `healing init --from` out of what {tool} has; yours
+# to change from here on. `healing check` lists every mistake with its line and its cure.
 # What could not be carried over stands at the end, and with each endpoint.
 
 upstreams: real

@@ -11,9 +11,10 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
-from imported import HERE, Imported, imported
+from imported import HERE, PROVIDERS, Imported, imported
 
 from healing_pipeline.catalog.json_rules import KeyPlace, steps_of
+from healing_pipeline.catalog.load import load
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.importing.durations import seconds_in
 from healing_pipeline.importing.gatus_conditions import read_conditions
@@ -412,3 +413,14 @@ def assert_all_accounted_for(found: Imported, count: int) -> None:
     assert found.catalog is None if not ids else list(found.catalog.endpoints) == ids
     assert SECRET not in found.text
     assert SECRET not in repr(placed)
+
+
+def test_the_alerts_that_stand_in_comments_are_a_configuration(folder: Path) -> None:
+    written = imported('endpoints: [{url: "https://a.example/"}]', folder).text
+    begin = written.index("# alerts:")
+    end = written.index("\n\n", begin)
+    alerts = "\n".join(each.removeprefix("# ") for each in written[begin:end].splitlines())
+    path = folder / "with_alerts.yaml"
+    path.write_text(written[:begin] + alerts + written[end:])
+    catalog = load(path, environ={"ALERTS_CHAT_URL": "json://a.example"}, providers=PROVIDERS)
+    assert [each.name for each in catalog.alerts.channels] == ["chat"]
