@@ -8,7 +8,14 @@ import kubernetes_validate
 import pytest
 from deploy_tools import CHART, REPOSITORY, of_kind, ran, rendered, tool
 
-EVERYTHING = ("gateway.autoscaling.enabled=true", "ingress.enabled=true", "ingress.tlsSecret=tls")
+from healing_pipeline.orchestration.queues import HEAL, LEARN, OTHER, QUEUE_TAG
+
+EVERYTHING = (
+    "gateway.autoscaling.enabled=true",
+    "ingress.enabled=true",
+    "ingress.tlsSecret=tls",
+    "celery.enabled=true",
+)
 # The oldest that Chart.yaml takes for which there are schemas here, and the newest.
 VERSIONS = ("1.27", kubernetes_validate.latest_version())
 
@@ -66,7 +73,7 @@ def test_a_value_that_is_none_is_refused(setting: str, complaint: str) -> None:
 
 def test_pods_are_nobody_may_do_nothing_and_write_only_into_their_volumes(everything) -> None:
     found = with_pods(everything)
-    assert len(found) == 3
+    assert len(found) == 5
     for each in found:
         pod = each["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -79,14 +86,14 @@ def test_pods_are_nobody_may_do_nothing_and_write_only_into_their_volumes(everyt
             assert "memory" in container["resources"]["limits"]
 
 
-def test_only_the_migration_has_the_owners_secret(everything) -> None:
+def test_only_who_migrates_or_prunes_has_the_owners_secret(everything) -> None:
     owners = [
-        each["kind"]
+        each["metadata"]["name"]
         for each in with_pods(everything)
         for container in each["spec"]["template"]["spec"]["containers"]
         if {"secretRef": {"name": "healing-database-owner"}} in container["envFrom"]
     ]
-    assert owners == ["Job"]
+    assert sorted(owners) == ["healing-migration", "healing-worker-other"]
 
 
 def test_the_migration_comes_before_everything_and_the_configuration_before_it(objects) -> None:
@@ -150,10 +157,24 @@ def test_services_and_policies_choose_the_gateways_pods(everything) -> None:
     assert len(chosen) == 5
     for each in chosen:
         assert each.items() <= labels
-    (alerts,) = of_kind(everything, "Deployment")
-    others = alerts["spec"]["template"]["metadata"]["labels"].items()
-    for service in of_kind(everything, "Service"):
-        assert not service["spec"]["selector"].items() <= others
+    for other in of_kind(everything, "Deployment"):
+        others = other["spec"]["template"]["metadata"]["labels"].items()
+        for service in of_kind(everything, "Service"):
+            assert not service["spec"]["selector"].items() <= others
+
+
+def test_workers_take_each_queue_that_runs_are_put_into(objects, everything) -> None:
+    assert not [each for each in of_kind(objects, "Deployment") if "worker" in str(each)]
+    queues = set()
+    for each in of_kind(everything, "Deployment"):
+        (container,) = each["spec"]["template"]["spec"]["containers"]
+        for word in container["args"]:
+            if word.startswith("--queues="):
+                queues |= set(word.removeprefix("--queues=").split(","))
+                assert {"name": "DAGSTER_HOME", "value": "/srv/healing/homes/celery"} in container[
+                    "env"
+                ]
+    assert queues == {HEAL[QUEUE_TAG], LEARN[QUEUE_TAG], OTHER}
 
 
 def test_a_gateway_has_left_the_balancers_before_it_is_killed(objects) -> None:

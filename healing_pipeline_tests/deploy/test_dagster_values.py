@@ -12,7 +12,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from dagster._config import process_config
+from dagster._config import validate_config
 from dagster._core.definitions.definition_config_schema import (
     convert_user_facing_definition_config_schema,
 )
@@ -27,10 +27,12 @@ from dagster_k8s.job import (
 )
 from deploy_tools import DEPLOY, REPOSITORY, of_kind, rendered
 
+from healing_pipeline.celery_runs import WatchedCeleryRunLauncher
 from healing_pipeline.launcher import EagerRunCoordinator
 from healing_pipeline.orchestration.jobs import heal_endpoint
 from healing_pipeline.orchestration.pod_sizes import LEARN_POD
 from healing_pipeline.orchestration.prune_job import prune
+from healing_pipeline.stack.celery import RUN_LAUNCHER
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +60,30 @@ def launcher_config(values: dict[str, Any]) -> dict[str, Any]:
 
 def accepted(schema: Any, config: dict[str, Any]) -> None:
     field = convert_user_facing_definition_config_schema(schema)
-    told = process_config(field.config_type, config)
+    told = validate_config(field.config_type, config)
     assert told.success, told.errors
 
 
 def test_dagsters_launcher_takes_its_settings(values) -> None:
     assert values["runLauncher"]["type"] == "K8sRunLauncher"
     accepted(K8sRunLauncher.config_type(), launcher_config(values))
+
+
+def test_with_celery_the_launcher_is_the_projects_own() -> None:
+    laid_over = yaml.safe_load((DEPLOY / "helm" / "values-celery.yaml").read_text("utf-8"))
+    launcher = laid_over["runLauncher"]
+    assert launcher["type"] == "CustomRunLauncher"
+    assert launcher["config"]["customRunLauncher"] == dict(RUN_LAUNCHER)
+    accepted(WatchedCeleryRunLauncher.config_type(), dict(RUN_LAUNCHER["config"]))
+    (worker,) = [
+        each
+        for each in of_kind(rendered("celery.enabled=true"), "Deployment")
+        if each["metadata"]["name"] == "healing-worker-heal"
+    ]
+    (container,) = worker["spec"]["template"]["spec"]["containers"]
+    for part in ("dagsterDaemon", "dagsterWebserver"):
+        (secret,) = laid_over[part]["envSecrets"]
+        assert {"secretRef": secret} in container["envFrom"], part
 
 
 def test_our_queue_takes_its_settings_and_they_are_the_projects(values) -> None:
