@@ -36,6 +36,8 @@ settings.load_profile(os.environ.get("HEALING_HYPOTHESIS_PROFILE", "steady"))
 
 # Those that take over half a minute, on two cores; the longest first.
 LONGEST = (
+    "test_tutorial.py",
+    "test_examples.py",
     "test_warm_deaths.py",
     "test_ticks.py",
     "test_stack_drill.py",

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from healing_pipeline.control.learning_run import hour_of
-from healing_pipeline.orchestration.learning_assets import GROUP
 from healing_pipeline.orchestration.partitions import (
     Span,
     range_of,
@@ -84,7 +83,8 @@ def learning_automation() -> dg.AutomationConditionSensorDefinition:
     """Build the sensor that evaluates the assets' conditions; Dagster's own one is stopped."""
     return dg.AutomationConditionSensorDefinition(
         name="learning_automation",
-        target=dg.AssetSelection.groups(GROUP),
+        # By name: somebody's own group may be called `learning` too.
+        target=dg.AssetSelection.assets("inner_knowledge", "outer_knowledge", "policy"),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
         run_tags={**LEARN, **LEARN_POD},
