@@ -52,7 +52,8 @@ def open_incident(installation: Installation) -> dg.RunRequest:
 def let_time_pass(installation: Installation, by: timedelta) -> None:
     """As if every open incident had come into its state that much earlier."""
     installation.write(
-        "UPDATE healing.incident SET state_since = state_since - %(by)s WHERE state <> 'resolved'",
+        "UPDATE healing.incident SET state_since = state_since - %(by)s, "
+        "healing_since = healing_since - %(by)s WHERE state <> 'resolved'",
         by=by,
     )
 
