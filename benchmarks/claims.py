@@ -250,11 +250,11 @@ def main() -> int:
         about = sum(each.minutes for each in chosen if not each.is_beside)
         say(f"{len(chosen)} measurements; about {about:.0f} minutes in their full form")
         wrong = measure_all(chosen, is_quick=asked.quick)
+    for each in wrong:
+        say(each)
     for page in (claims_page, arithmetic):
         page.write()
         say(f"wrote {page.PAGE.relative_to(ROOT)}")
-    for each in wrong:
-        say(each)
     return 1 if wrong else 0
 
 
