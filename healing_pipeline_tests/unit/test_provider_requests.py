@@ -228,11 +228,11 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_built_in_provider_goes_by_its_folders_name():
-    assert NAMES == ["alpha_vantage", "exchange_rate", "fred", "polygon", "yahoo"]
+    assert NAMES == ["alpha_vantage", "exchange_rate", "fred", "json_api", "polygon", "yahoo"]
     for name in NAMES:
         provider = provider_named(name)
         assert provider.name == name
-        assert provider.classify.__module__ == f"healing_pipeline.providers.{name}.classification"
+        assert provider.classify.__module__.startswith(f"healing_pipeline.providers.{name}.")
 
 
 def test_a_provider_cannot_be_changed():
@@ -273,7 +273,11 @@ def everything_about(request):
     return request, request.url, dict(request.headers)
 
 
-@given(data=st.data(), provider=st.sampled_from(sorted(PROVIDERS)))
+# What json_api builds says when it was asked, so that none can be built from memory.
+REMEMBERED = sorted({*PROVIDERS} - {"json_api"})
+
+
+@given(data=st.data(), provider=st.sampled_from(REMEMBERED))
 def test_a_request_that_is_built_from_memory_is_the_one_that_would_be_built(data, provider):
     """Whatever was asked before: nothing of one question, host, key or day is in another's."""
     build = PROVIDERS[provider].request
