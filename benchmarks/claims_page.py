@@ -86,7 +86,8 @@ def detection(drills: Any, stack: Any) -> tuple[str, Verdict]:
     faults = sum(each["alerts"]["faults"] for each in drills)
     text = (
         f"{len(drills)} scenarios: 95th percentile of the worst {p95:.2f} s, longest {longest:.2f} "
-        f"s, {missed} of {faults} faults not seen; through Dagster, one scenario: longest {through:.2f} s"
+        f"s, {missed} of {faults} faults not seen; through Dagster, one scenario: longest "
+        f"{through:.2f} s"
     )
     # All but a few, each within the time: the column of limits says so.
     return text, all_or(
@@ -305,8 +306,9 @@ CLAIMED = (
         ("drills", "stack"),
         detection,
         "All but a few. A fault counts as not seen when no call that met it was recognised before "
-        "its end. An endpoint that somebody reads, or that a drill probes every 5 s; one that nobody "
-        "reads is seen at its next probe, by default after 30 s to hours, as its quota bears.",
+        "its end. An endpoint that somebody reads, or that a drill probes every 5 s; one that "
+        "nobody reads is seen at its next probe, by default after 30 s to hours, as its quota "
+        "bears.",
     ),
     Claim(
         "Heals within 3 s",
