@@ -285,12 +285,14 @@ def cost(overhead: Any, gateway: Any) -> tuple[str, Verdict]:
     quote = overhead["own_code"]["yahoo/quote-aapl"]["all_us"]
     each = [kind["healing"]["per_cpu_s"] for kind in gateway.values()]
     plain = [kind["Starlette + httpx"]["per_cpu_s"] for kind in gateway.values()]
+    # Like with like: of one kind of read, in one run.
+    times = [ours / theirs for ours, theirs in zip(each, plain, strict=True)]
     text = (
-        f"{quote:.0f} µs of CPU for a quote; the gateway serves {min(each):,.0f} to "
-        f"{max(each):,.0f} requests per CPU second, a plain Python proxy {min(plain):,.0f} to "
-        f"{max(plain):,.0f}"
+        f"{quote:.0f} µs of CPU for a quote; by kind of read the gateway serves {min(each):,.0f} "
+        f"to {max(each):,.0f} requests per CPU second, {min(times):.1f} to {max(times):.1f} times "
+        "as many as a plain Python proxy"
     )
-    return text, all_or(min(each) >= max(plain))
+    return text, all_or(min(times) > 1)
 
 
 CLAIMED = (
