@@ -16,6 +16,7 @@ from healing_pipeline.catalog.second_opinion_section import SECTION
 from healing_pipeline.catalog.settings import DEFAULT_SIMULATOR_PORT, load_settings
 from healing_pipeline.cli.console import err, out, print_json
 from healing_pipeline.cli.dagster_settings import of_instance
+from healing_pipeline.cli.printable import counted
 from healing_pipeline.errors import ConfigurationError
 from healing_pipeline.installation import load_catalog
 from healing_pipeline.providers.registry import provider_names
@@ -87,7 +88,8 @@ def check(config: Path, *, as_json: bool) -> int:
         out.print(f"warning: {warned}", markup=False, soft_wrap=True)
     catalog = load_catalog(config, os.environ)
     out.print(
-        f"{config}: {len(catalog.sources)} sources, {len(catalog.endpoints)} endpoints, "
+        f"{config}: {counted(len(catalog.sources), 'source')}, "
+        f"{counted(len(catalog.endpoints), 'endpoint')}, "
         f"upstreams {catalog.upstreams}. No errors."
     )
     return 0

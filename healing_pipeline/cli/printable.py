@@ -1,4 +1,4 @@
-"""Text as a terminal may be given it."""
+"""Text and numbers as a terminal shows them."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 source``, ``5 sources``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -9,6 +9,7 @@ from types import FrameType
 
 from healing_pipeline.catalog.values import Upstreams
 from healing_pipeline.cli.console import out
+from healing_pipeline.cli.printable import counted
 from healing_pipeline.incidents.lifecycle import Signal
 from healing_pipeline.installation import state_dir
 from healing_pipeline.stack.account import HEADER, Line
@@ -83,7 +84,8 @@ def _welcome(running: Stack) -> None:
             f"seed {running.plan.seed}; simulated readers ask meanwhile"
         )
     _tell(
-        f"Watching {len(catalog.endpoints)} endpoints of {len(catalog.sources)} sources; "
+        f"Watching {counted(len(catalog.endpoints), 'endpoint')} of "
+        f"{counted(len(catalog.sources), 'source')}; "
         f"logs in {running.plan.state_dir / 'logs'}. `healing report` shows their health. "
         "Ctrl-C stops."
     )

@@ -234,7 +234,7 @@ class TestExamplePackage:
         )
         done = installed.run(*check)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "1 sources, 1 endpoints" in done.stdout
+        assert "1 source, 1 endpoint" in done.stdout
         installed_nowhere = Installed(Path("/nowhere"))
         refused = installed_nowhere.run(*check)
         assert refused.returncode != 0
